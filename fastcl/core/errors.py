@@ -1,0 +1,48 @@
+"""The one grammar of error sentences: parameter, rule, what came, how to fix it."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent)
+
+
+def sentence(name: str, rule: str, got: str = "", fix: str = "") -> str:
+    """Return "`name` must rule; got what. Fix." with the empty parts left out.
+
+    Examples
+    --------
+    >>> sentence("pred_probs", "have shape (n_samples, n_classes)", "shape (10,)")
+    '`pred_probs` must have shape (n_samples, n_classes); got shape (10,).'
+    """
+    text = f"`{name}` must {rule}"
+    if got:
+        text += f"; got {got}"
+    return f"{text}. {fix}".rstrip() if fix else f"{text}."
+
+
+def check_option(name: str, value: Any, options: Collection[str]) -> None:
+    """Raise ValueError unless `value` is one of `options`.
+
+    Examples
+    --------
+    >>> check_option("method", "margin", ["self_confidence", "normalized_margin"])
+    Traceback (most recent call last):
+    ...
+    ValueError: `method` must be one of 'self_confidence', 'normalized_margin'; got 'margin'.
+    """
+    if value not in options:
+        allowed = ", ".join(repr(option) for option in options)
+        raise ValueError(sentence(name, f"be one of {allowed}", repr(value)))
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn as if from the line of the user's code that called fastcl."""
+    level, frame = 2, sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1  # type: ignore[assignment]
+    warnings.warn(message, category, stacklevel=level - 1)

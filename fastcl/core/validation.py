@@ -1,0 +1,105 @@
+"""Checks of labels, probabilities and options: every sentence about bad input that more than one module says."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcl.core.constants import MAX_DENSE_CLASSES
+from fastcl.core.errors import sentence
+
+
+def check_kind(name: str, array: Any) -> None:
+    """Raise TypeError unless the array-like's dtype is a real number type that probabilities may have."""
+    if array.dtype.kind not in "fiu":
+        fix = "Pass numbers, e.g. the output of `predict_proba`."
+        raise TypeError(sentence(name, "hold real numbers", f"dtype {array.dtype}", fix))
+
+
+def check_shape(name: str, shape: tuple[int | None, ...]) -> None:
+    """Raise ValueError unless `shape` is that of a non-empty matrix; an unknown length is None."""
+    if len(shape) != 2 or shape[1] == 0:
+        fix = "For two classes pass both columns: np.column_stack([1 - p, p])." if len(shape) == 1 else ""
+        raise ValueError(sentence(name, "have shape (n_samples, n_classes)", f"shape {shape}", fix))
+    if shape[0] == 0:
+        raise ValueError(sentence(name, "have at least one row", f"shape {shape}"))
+
+
+def check_same_length(n_labels: int, n_rows: int) -> None:
+    """Raise ValueError unless there is one row of probabilities a label."""
+    if n_labels != n_rows:
+        rule = "have one row for each label"
+        raise ValueError(sentence("pred_probs", rule, f"{n_rows:,} rows for {n_labels:,} labels"))
+
+
+def check_codes(labels: npt.NDArray[Any], n_classes: int, first_row: int = 0) -> None:
+    """Raise ValueError unless every class index lies in [0, n_classes), naming the first that does not."""
+    if not labels.size or (labels.min() >= 0 and labels.max() < n_classes):
+        return
+    bad = np.flatnonzero((labels < 0) | (labels >= n_classes))
+    got = f"{labels[bad[0]]} in row {first_row + bad[0]:,} ({bad.size:,} such labels)"
+    fix = (
+        f"`pred_probs` has {n_classes:,} columns: give it one for every class, or pass `class_names`."
+        if labels[bad[0]] >= 0
+        else "Mark unlabeled rows by leaving them out."
+    )
+    raise ValueError(sentence("labels", f"be class indices in [0, {n_classes:,})", got, fix))
+
+
+def check_two_classes(class_counts: npt.NDArray[np.int64]) -> None:
+    """Raise ValueError unless rows were given at least two classes.
+
+    A data set all of whose labels are class 0 passes, as in the reference: it is how one class is checked.
+    """
+    given = np.flatnonzero(class_counts)
+    if given.size < 2 and given.tolist() != [0]:
+        fix = "With one class there is no other that a label could belong to."
+        raise ValueError(sentence("labels", "hold at least 2 classes", f"class {given[0]} only", fix))
+
+
+def raise_bad_rows(n_bad: int, first_bad: int, row: npt.NDArray[Any]) -> NoReturn:
+    """Say which row holds no probabilities; `row` is the first of them."""
+    worst = row[np.flatnonzero(~((row >= -1e-6) & (row <= 1 + 1e-6)))[0]]
+    fix = ""
+    if np.isfinite(row).all():
+        fix = "These look like logits: apply softmax first."
+        if row.min() >= 0:
+            fix = "These look like counts or percentages: divide each row by its sum first."
+    got = f"{worst!s} in row {first_bad:,} ({n_bad:,} such rows)"
+    raise ValueError(sentence("pred_probs", "hold probabilities in [0, 1] and no NaN", got, fix))
+
+
+def check_dense(what: str, n_classes: int) -> None:
+    """Raise ValueError if `what`, a dense K x K matrix, would be too large to be useful."""
+    if n_classes > MAX_DENSE_CLASSES:
+        size = n_classes**2 * 8 / 1e9
+        raise ValueError(
+            f"{what} is a dense matrix of {n_classes:,} x {n_classes:,} ({size:,.0f} GB), and fastcl builds none of "
+            f"more than {MAX_DENSE_CLASSES:,} classes; `find_label_issues`, `num_label_issues` and the scores work "
+            "for any number of classes."
+        )
+
+
+def check_matrix(name: str, matrix: Any, n_classes: int | None = None) -> npt.NDArray[Any]:
+    """Return `matrix` as an array of shape (K, K) of finite non-negative numbers, or raise."""
+    array = np.asarray(matrix)
+    K = n_classes if n_classes is not None else (array.shape[0] if array.ndim else 0)
+    if array.shape != (K, K):
+        size = "n_classes, n_classes" if n_classes is None else f"{K}, {K}"
+        raise ValueError(sentence(name, f"have shape ({size})", f"shape {array.shape}"))
+    check_kind(name, array)
+    if not (np.isfinite(array).all() and (array >= 0).all()):
+        raise ValueError(sentence(name, "hold finite numbers of at least 0", "others"))
+    return array
+
+
+def as_thresholds(thresholds: Any, n_classes: int) -> npt.NDArray[np.float64]:
+    """Return thresholds of shape (K,), (K, 1) or (1, K) as float64 of shape (K,), or raise ValueError."""
+    array = np.asarray(thresholds, dtype=np.float64)
+    if array.shape not in [(n_classes,), (n_classes, 1), (1, n_classes)]:
+        raise ValueError(sentence("thresholds", f"have shape ({n_classes},)", f"shape {array.shape}"))
+    if np.isnan(array).any():
+        raise ValueError(sentence("thresholds", "hold no NaN", "NaN"))
+    return array.reshape(n_classes)
