@@ -1,0 +1,49 @@
+"""A progress bar for long runs: on a terminal, after two seconds, through tqdm; otherwise nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+from fastcl.engine.blocks import Piece
+
+#: Seconds before a bar appears: short runs stay quiet.
+PATIENCE = 2.0
+
+
+class Progress:
+    """Counts rows done; `wanted=False` never shows anything."""
+
+    def __init__(self, task: str, n_rows: int | None, *, wanted: bool) -> None:
+        self._task, self._n_rows = task, n_rows
+        self._wanted = wanted and sys.stderr is not None and sys.stderr.isatty()
+        self._done = 0
+        self._begun = time.monotonic()
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def over(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
+        """Hand on pieces, counting their rows as they are drawn."""
+        for piece in pieces:
+            yield piece
+            self._advance(piece.stop - piece.start)
+
+    def _advance(self, n_rows: int) -> None:
+        self._done += n_rows
+        if self._bar is None and self._wanted and time.monotonic() - self._begun > PATIENCE:
+            from tqdm import tqdm
+
+            self._bar = tqdm(desc=self._task, total=self._n_rows, unit=" rows", unit_scale=True)
+        if self._bar is not None:
+            self._bar.update(self._done - self._bar.n)

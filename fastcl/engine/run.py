@@ -1,0 +1,191 @@
+"""The whole algorithm: one cheap pass for the thresholds, the sweep, and now and then a short last look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcl.core.alignment import warn_if_permuted
+from fastcl.core.constants import UNREACHABLE_THRESHOLD
+from fastcl.core.matrices import calibrate
+from fastcl.core.pair_margins import LargestMargins, PairMargins, Pairs
+from fastcl.core.reductions import Reduction
+from fastcl.core.reductions.confident_joint import counts_for
+from fastcl.core.reductions.issue_count import IssueCount
+from fastcl.core.reductions.thresholds import SelfConfidenceSums
+from fastcl.core.reductions.validity import Validity
+from fastcl.core.scores import Score
+from fastcl.core.sparse_joint import SparseJoint
+from fastcl.core.sweep import Block, RowSummary, sweep
+from fastcl.core.validation import raise_bad_rows
+from fastcl.engine.blocks import Piece, Source, as_read_only
+from fastcl.engine.progress import Progress
+from fastcl.engine.rows import RowStore
+from fastcl.engine.threads import reduce_items, resolve_n_jobs
+
+@dataclass
+class Sweep:
+    """What one sweep over labels and probabilities leaves behind.
+
+    `raw_joint` is the confident joint before calibration, `n_issues` the number of its off-diagonal rows that
+    their given label does not win, `scores` what `score` returned for every row, if it was asked for.
+    """
+
+    source: Source
+    labels: npt.NDArray[np.int32]
+    summary: RowSummary
+    scores: npt.NDArray[Any]
+    class_counts: npt.NDArray[np.int64]
+    thresholds: npt.NDArray[np.float64]
+    raw_joint: npt.NDArray[np.int64] | SparseJoint
+    n_issues: int
+
+    @cached_property
+    def joint(self) -> npt.NDArray[np.int64] | SparseJoint:
+        """The calibrated confident joint."""
+        return calibrated(self.raw_joint, self.class_counts)
+
+
+def calibrated(
+    raw_joint: npt.NDArray[np.int64] | SparseJoint, class_counts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64] | SparseJoint:
+    """Return a confident joint, dense or sparse, scaled so that its rows sum to the class counts."""
+    if isinstance(raw_joint, SparseJoint):
+        return raw_joint.calibrate(class_counts)
+    return calibrate(raw_joint, class_counts)
+
+
+def sum_self_confidence(source: Source, *, n_jobs: int | None = None, verbose: bool = False) -> SelfConfidenceSums:
+    """Read one probability a row: class counts and thresholds."""
+
+    def update(state: list[Reduction], piece: Piece) -> None:
+        state[0].update(open_block(piece, source.dtype))
+
+    (sums,) = _fold(source, [SelfConfidenceSums], update, "thresholds", n_jobs, verbose)
+    source.n_rows = int(sums.counts.sum())
+    return sums
+
+
+def sweep_rows(
+    source: Source,
+    thresholds: npt.NDArray[np.float64],
+    statistics: Sequence[type[Reduction]],
+    *,
+    score: Score | None = None,
+    n_jobs: int | None = None,
+    verbose: bool = False,
+) -> tuple[list[Any], RowStore]:
+    """Sweep every row once: return the states of `statistics`, and what is kept of the rows.
+
+    `score` is called from several threads at once.
+    """
+    rows = RowStore(source)
+
+    def update(states: list[Reduction], piece: Piece) -> None:
+        block = open_block(piece, source.dtype, rows.room_for(piece))
+        sweep(block, thresholds)
+        for state in states:
+            state.update(block)
+        rows.keep(block, score(block, thresholds) if score else None)
+
+    *states, validity = _fold(source, [*statistics, Validity], update, "sweep", n_jobs, verbose)
+    n_bad, first_bad = validity.finalize()
+    if n_bad:
+        raise_bad_rows(n_bad, first_bad, rows.bad_rows[first_bad])
+    return states, rows
+
+
+def confident_sweep(
+    source: Source,
+    *,
+    thresholds: npt.NDArray[np.float64] | None = None,
+    score: Score | None = None,
+    n_jobs: int | None = None,
+    verbose: bool = False,
+) -> Sweep:
+    """Read the data once for everything; and once before, for the thresholds, unless they are given."""
+    statistics: list[type[Reduction]] = [counts_for(source.n_classes), IssueCount]
+    sums = None
+    if thresholds is None:
+        sums = sum_self_confidence(source, n_jobs=n_jobs, verbose=verbose)
+        thresholds = sums.finalize()
+    else:
+        statistics.append(SelfConfidenceSums)
+    states, rows = sweep_rows(source, thresholds, statistics, score=score, n_jobs=n_jobs, verbose=verbose)
+    joint, issues = states[:2]
+    class_counts = (sums or states[2]).counts
+    labels, summary, scores = rows.close()
+    warn_if_permuted(labels, summary.predicted, class_counts)
+    return Sweep(
+        source, labels, summary, scores, class_counts, thresholds, joint.finalize(), issues.finalize()
+    )
+
+
+def scored_sweep(
+    source: Source, score: Score, *, needs_thresholds: bool = False, n_jobs: int | None = None, verbose: bool = False
+) -> tuple[npt.NDArray[np.int32], RowSummary, npt.NDArray[Any]]:
+    """Return labels, row summary and the scores of all rows, in one pass unless thresholds are needed first."""
+    thresholds = np.full(source.n_classes, UNREACHABLE_THRESHOLD)
+    if needs_thresholds:
+        thresholds = sum_self_confidence(source, n_jobs=n_jobs, verbose=verbose).finalize()
+    return sweep_rows(source, thresholds, [], score=score, n_jobs=n_jobs, verbose=verbose)[1].close()
+
+
+def largest_margins(
+    sweep: Sweep, pairs: Pairs, *, n_jobs: int | None = None, verbose: bool = False
+) -> npt.NDArray[np.int64]:
+    """Return the rows with the largest margins of each pair, some more than once; see `core.pair_margins`.
+
+    The row summary decides nearly everything; the rows that may still matter are read once more, in row order.
+    """
+    n_threads = resolve_n_jobs(n_jobs)
+    labels, summary = sweep.labels, sweep.summary
+    first = LargestMargins.collect(pairs, labels, summary)
+    reduce_items(first.parts(8 * n_threads), lambda: None, lambda _, part: first.offer(part), n_threads)
+    margins = first.finalize(labels, summary.self_confidence)
+    worth = margins.worth_a_look(labels, summary)
+
+    def update(state: PairMargins, piece: Piece) -> None:
+        rows = slice(piece.start, piece.stop)
+        if worth[rows].any():
+            values = as_read_only(piece.read(), sweep.source.dtype)
+            state.update(piece.start, values, as_read_only(labels[rows], np.int32), summary.predicted[rows], worth[rows])
+
+    with Progress("margins", len(labels), wanted=verbose) as progress:
+        pieces = progress.over(sweep.source.pieces())
+        for state in reduce_items(pieces, margins.fresh, update, n_threads):
+            margins.merge(state)
+    return margins.finalize()
+
+
+def open_block(piece: Piece, dtype: np.dtype[Any], summary: RowSummary | None = None) -> Block:
+    """Read a piece and return it in the one form that kernels know."""
+    labels = as_read_only(piece.labels, np.int32)
+    return Block(piece.start, labels, as_read_only(piece.read(), dtype), summary or RowSummary.empty(0, dtype))
+
+
+def _fold(
+    source: Source,
+    statistics: Sequence[type[Reduction]],
+    update: Callable[[list[Any], Piece], None],
+    task: str,
+    n_jobs: int | None,
+    verbose: bool,
+) -> list[Any]:
+    """Read the source once with all threads and return the merged states."""
+    with Progress(task, source.n_rows, wanted=verbose) as progress:
+        states = reduce_items(
+            progress.over(source.pieces()),
+            lambda: [statistic.init(source.n_classes) for statistic in statistics],
+            update,
+            resolve_n_jobs(n_jobs),
+        )
+    for others in states[1:]:
+        for state, other in zip(states[0], others, strict=True):
+            state.merge(other)
+    return states[0]
