@@ -1,0 +1,639 @@
+"""How many labels are wrong, and between which classes?
+
+Views of the sweep (see ``docs/architecture.md``): the thresholds, the confident joint and what follows from
+it by K x K algebra. Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset
+Labels", JAIR 70 (2021), sections 3.1 and 3.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcl.core.errors import check_option, sentence, warn
+
+if TYPE_CHECKING:
+    from fastcl.core.sparse_joint import SparseJoint
+    from fastcl.engine.run import Sweep
+
+__all__ = [
+    "calibrate_confident_joint",
+    "compute_confident_joint",
+    "estimate_confident_joint_and_cv_pred_proba",
+    "estimate_cv_predicted_probabilities",
+    "estimate_joint",
+    "estimate_latent",
+    "estimate_noise_matrices",
+    "estimate_py_and_noise_matrices_from_probabilities",
+    "estimate_py_noise_matrices_and_cv_pred_proba",
+    "get_confident_thresholds",
+    "num_label_issues",
+]
+
+ESTIMATION_METHODS = ("off_diagonal", "off_diagonal_calibrated", "off_diagonal_custom")
+
+
+def num_label_issues(
+    labels: Any,
+    pred_probs: Any,
+    *,
+    confident_joint: npt.ArrayLike | None = None,
+    estimation_method: str = "off_diagonal",
+    multi_label: bool = False,
+    thresholds: npt.ArrayLike | None = None,
+    class_names: Sequence[Hashable] | None = None,
+    n_jobs: int | None = None,
+) -> int:
+    """Estimate how many labels are wrong.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_samples,)
+        Given labels: class indices in [0, n_classes), or names. Or what `fastcl.filter.find_label_issues` takes.
+    pred_probs : array-like of shape (n_samples, n_classes)
+        Out-of-sample predicted probabilities in [0, 1]. Or what `fastcl.filter.find_label_issues` takes.
+    confident_joint : array-like of shape (n_classes, n_classes), optional
+        Counts of (given, true) class pairs, used by ``"off_diagonal_custom"`` alone.
+    estimation_method : {"off_diagonal", "off_diagonal_calibrated", "off_diagonal_custom"}
+        Count the rows that are confidently of another class than the given one and not won by it; or estimate
+        the share of wrong labels from the calibrated joint, or from `confident_joint`.
+    multi_label : bool
+        Must be False; see `docs/coming-from-cleanlab.md`.
+    thresholds : array-like of shape (n_classes,), optional
+        Class thresholds, if known: saves the first pass over the data.
+    class_names : sequence of n_classes names, optional
+        What the columns of `pred_probs` stand for, if `labels` holds names; sorted by default.
+    n_jobs : int, optional
+        Number of threads; by default as many as this process may use. The answer does not depend on it.
+
+    Returns
+    -------
+    int
+        Number of label issues, in [0, n_samples].
+
+    Raises
+    ------
+    ValueError
+        If `estimation_method` is unknown, or custom without a `confident_joint`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pred_probs = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.95, 0.05]])
+    >>> num_label_issues([0, 0, 1, 1, 1], pred_probs)
+    1
+    """
+    check_option("estimation_method", estimation_method, ESTIMATION_METHODS)
+    _refuse_multi_label(multi_label)
+    custom = estimation_method == "off_diagonal_custom"
+    if custom and confident_joint is None:
+        raise ValueError(sentence("confident_joint", f"be given for {estimation_method!r}", "None"))
+    if not custom and confident_joint is not None:
+        warn(f"`confident_joint` is not used by {estimation_method!r}, only by 'off_diagonal_custom'.")
+    sweep = _sweep(labels, pred_probs, thresholds, class_names, n_jobs)
+    from fastcl.core.validation import check_matrix, check_two_classes
+
+    check_two_classes(sweep.class_counts)
+    if estimation_method == "off_diagonal":
+        return sweep.n_issues
+    if custom:
+        joint = check_matrix("confident_joint", confident_joint, sweep.source.n_classes)
+        return off_diagonal_count(_calibrated(joint, sweep.class_counts), len(sweep.labels))
+    return off_diagonal_count(sweep.joint, len(sweep.labels))
+
+
+def get_confident_thresholds(
+    labels: Any,
+    pred_probs: Any,
+    multi_label: bool = False,
+    *,
+    class_names: Sequence[Hashable] | None = None,
+    n_jobs: int | None = None,
+) -> npt.NDArray[np.float64]:
+    """Return the threshold of every class: the mean probability of the class among rows given it.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_samples,)
+        Given labels: class indices in [0, n_classes), or names.
+    pred_probs : array-like of shape (n_samples, n_classes)
+        Out-of-sample predicted probabilities in [0, 1].
+    multi_label : bool
+        Must be False; see `docs/coming-from-cleanlab.md`.
+    class_names : sequence of n_classes names, optional
+        What the columns of `pred_probs` stand for, if `labels` holds names; sorted by default.
+    n_jobs : int, optional
+        Number of threads; by default as many as this process may use. The answer does not depend on it.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,), float64
+        Thresholds in [2e-6, 1]; 2 for a class that no row was given, which no probability reaches.
+
+    Notes
+    -----
+    Reads one probability a row; values are not checked. Sums are exact in units of 2**-60: the same bits for any
+    order of the rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> get_confident_thresholds([0, 0, 1], np.array([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6]]))
+    array([0.8, 0.6])
+    """
+    from fastcl.engine.blocks import open_source
+    from fastcl.engine.run import sum_self_confidence
+
+    _refuse_multi_label(multi_label)
+    return sum_self_confidence(open_source(labels, pred_probs, class_names=class_names), n_jobs=n_jobs).finalize()
+
+
+def compute_confident_joint(
+    labels: Any,
+    pred_probs: Any,
+    *,
+    thresholds: npt.ArrayLike | None = None,
+    calibrate: bool = True,
+    multi_label: bool = False,
+    return_indices_of_off_diagonals: bool = False,
+    class_names: Sequence[Hashable] | None = None,
+    n_jobs: int | None = None,
+) -> npt.NDArray[np.int64] | tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Count the rows that are given class y and confidently of class k, for every pair (y, k).
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_samples,)
+        Given labels: class indices in [0, n_classes), or names.
+    pred_probs : array-like of shape (n_samples, n_classes)
+        Out-of-sample predicted probabilities in [0, 1].
+    thresholds : array-like of shape (n_classes,), optional
+        How probable a class must be to be confident; by default `get_confident_thresholds`.
+    calibrate : bool
+        Scale the counts so that each row sums to the number of rows given that class.
+    multi_label : bool
+        Must be False; see `docs/coming-from-cleanlab.md`.
+    return_indices_of_off_diagonals : bool
+        Also return the rows that are confidently of another class than the given one.
+    class_names : sequence of n_classes names, optional
+        What the columns of `pred_probs` stand for, if `labels` holds names; sorted by default.
+    n_jobs : int, optional
+        Number of threads; by default as many as this process may use. The answer does not depend on it.
+
+    Returns
+    -------
+    confident_joint : ndarray of shape (n_classes, n_classes), int64
+        Given classes down, true ones across.
+    indices : ndarray of int64, ascending
+        Only with `return_indices_of_off_diagonals`.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 10,000 classes: the joint would be a dense matrix of over 0.8 GB.
+
+    Notes
+    -----
+    If several classes are confident, the most probable of *all* classes is taken, as in the reference.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pred_probs = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.95, 0.05]])
+    >>> compute_confident_joint([0, 0, 1, 1, 1], pred_probs)
+    array([[2, 0],
+           [1, 2]])
+    """
+    _refuse_multi_label(multi_label)
+    sweep = _sweep(labels, pred_probs, thresholds, class_names, n_jobs, dense="`compute_confident_joint`'s answer")
+    joint = _dense(sweep.joint if calibrate else sweep.raw_joint)
+    if not return_indices_of_off_diagonals:
+        return joint
+    guess = sweep.summary.confident
+    return joint, np.flatnonzero((guess >= 0) & (guess != sweep.labels))
+
+
+def calibrate_confident_joint(
+    confident_joint: npt.ArrayLike, labels: Any, *, multi_label: bool = False
+) -> npt.NDArray[np.int64]:
+    """Scale a confident joint so that each row sums to the number of labels of that class.
+
+    Parameters
+    ----------
+    confident_joint : array-like of shape (n_classes, n_classes)
+        Counts of (given, true) class pairs.
+    labels : array-like of shape (n_samples,)
+        Given labels: class indices in [0, n_classes), or names.
+    multi_label : bool
+        Must be False; see `docs/coming-from-cleanlab.md`.
+
+    Returns
+    -------
+    ndarray of shape (n_classes, n_classes), int64
+        Row k sums to the number of labels of class k; a class that no row was given has a row of zeros.
+
+    Notes
+    -----
+    Northcutt et al., JAIR 2021, eq. 3, then rounded such that row sums stay.
+
+    Examples
+    --------
+    >>> calibrate_confident_joint([[2, 0], [1, 2]], [0, 0, 0, 0, 1, 1, 1])
+    array([[4, 0],
+           [1, 2]])
+    """
+    _refuse_multi_label(multi_label)
+    from fastcl.core.validation import check_matrix
+
+    joint = check_matrix("confident_joint", confident_joint)
+    return _calibrated(joint, _class_counts(labels, len(joint)))
+
+
+def estimate_joint(
+    labels: Any,
+    pred_probs: Any = None,
+    *,
+    confident_joint: npt.ArrayLike | None = None,
+    multi_label: bool = False,
+    class_names: Sequence[Hashable] | None = None,
+    n_jobs: int | None = None,
+) -> npt.NDArray[np.float64]:
+    """Estimate the joint distribution of given and true classes.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_samples,) or None
+        Given labels: class indices in [0, n_classes), or names. None with a calibrated `confident_joint`.
+    pred_probs : array-like of shape (n_samples, n_classes), optional
+        Out-of-sample predicted probabilities in [0, 1]; not needed with a `confident_joint`.
+    confident_joint : array-like of shape (n_classes, n_classes), optional
+        Counts of (given, true) class pairs; calibrated to `labels` unless these are None.
+    multi_label : bool
+        Must be False; see `docs/coming-from-cleanlab.md`.
+    class_names : sequence of n_classes names, optional
+        What the columns of `pred_probs` stand for, if `labels` holds names; sorted by default.
+    n_jobs : int, optional
+        Number of threads; by default as many as this process may use. The answer does not depend on it.
+
+    Returns
+    -------
+    ndarray of shape (n_classes, n_classes), float64
+        Probabilities that sum to 1; given classes down, true ones across.
+
+    Examples
+    --------
+    >>> estimate_joint(None, confident_joint=[[2, 0], [1, 1]])
+    array([[0.5 , 0.  ],
+           [0.25, 0.25]])
+    """
+    _refuse_multi_label(multi_label)
+    from fastcl.core.matrices import normalise
+    from fastcl.core.validation import check_matrix
+
+    if confident_joint is None:
+        return normalise(compute_confident_joint(labels, pred_probs, class_names=class_names, n_jobs=n_jobs))
+    joint = check_matrix("confident_joint", confident_joint)
+    return normalise(joint if labels is None else _calibrated(joint, _class_counts(labels, len(joint))))
+
+
+def estimate_latent(
+    confident_joint: npt.ArrayLike, labels: Any, *, py_method: str = "cnt", converge_latent_estimates: bool = False
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Estimate true class priors and the noise between classes from a confident joint.
+
+    Parameters
+    ----------
+    confident_joint : array-like of shape (n_classes, n_classes)
+        Counts of (given, true) class pairs.
+    labels : array-like of shape (n_samples,)
+        Given labels: class indices in [0, n_classes), or names.
+    py_method : {"cnt", "eqn", "marginal", "marginal_ps"}
+        How the priors are computed.
+    converge_latent_estimates : bool
+        Make the three estimates agree with each other by a few rounds of substitution.
+
+    Returns
+    -------
+    py : ndarray of shape (n_classes,)
+        P(true class).
+    noise_matrix : ndarray of shape (n_classes, n_classes)
+        P(given | true): given classes down, columns sum to 1.
+    inverse_noise_matrix : ndarray of shape (n_classes, n_classes)
+        P(true | given): true classes down, columns sum to 1.
+
+    Examples
+    --------
+    >>> py, noise_matrix, inverse_noise_matrix = estimate_latent([[3, 0], [1, 4]], [0, 0, 0, 1, 1, 1, 1, 1])
+    >>> noise_matrix
+    array([[0.75, 0.  ],
+           [0.25, 1.  ]])
+    """
+    from fastcl.core import matrices
+    from fastcl.core.validation import check_matrix
+
+    joint = check_matrix("confident_joint", confident_joint)
+    return matrices.estimate_latent(
+        joint,
+        _class_counts(labels, len(joint)),
+        py_method=py_method,
+        converge_latent_estimates=converge_latent_estimates,
+    )
+
+
+def estimate_py_and_noise_matrices_from_probabilities(
+    labels: Any,
+    pred_probs: Any,
+    *,
+    thresholds: npt.ArrayLike | None = None,
+    converge_latent_estimates: bool = True,
+    py_method: str = "cnt",
+    calibrate: bool = True,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Estimate true class priors, the noise between classes and the confident joint.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_samples,)
+        Given labels: class indices in [0, n_classes), or names.
+    pred_probs : array-like of shape (n_samples, n_classes)
+        Out-of-sample predicted probabilities in [0, 1].
+    thresholds : array-like of shape (n_classes,), optional
+        How probable a class must be to be confident; by default `get_confident_thresholds`.
+    converge_latent_estimates, py_method
+        See `estimate_latent`.
+    calibrate : bool
+        See `compute_confident_joint`.
+
+    Returns
+    -------
+    py, noise_matrix, inverse_noise_matrix
+        See `estimate_latent`.
+    confident_joint : ndarray of shape (n_classes, n_classes), int64
+        See `compute_confident_joint`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pred_probs = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.95, 0.05]])
+    >>> estimate_py_and_noise_matrices_from_probabilities([0, 0, 1, 1, 1], pred_probs)[3]
+    array([[2, 0],
+           [1, 2]])
+    """
+    joint = compute_confident_joint(labels, pred_probs, thresholds=thresholds, calibrate=calibrate)
+    latent = estimate_latent(
+        joint, labels, py_method=py_method, converge_latent_estimates=converge_latent_estimates
+    )
+    return (*latent, joint)
+
+
+def estimate_confident_joint_and_cv_pred_proba(
+    X: Any,
+    labels: Any,
+    clf: Any = None,
+    *,
+    cv_n_folds: int = 5,
+    thresholds: npt.ArrayLike | None = None,
+    seed: int | None = None,
+    calibrate: bool = True,
+    clf_kwargs: dict[str, Any] | None = None,
+    validation_func: Callable[..., dict[str, Any]] | None = None,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Predict every row by a model that has not seen it, and compute the confident joint.
+
+    Parameters
+    ----------
+    X : array-like, frame, sparse matrix or other indexable of length n_samples
+        Features, as `clf` wants them.
+    labels : array-like of shape (n_samples,)
+        Class indices 0..n_classes-1; every class must occur.
+    clf : scikit-learn classifier, optional
+        Anything with ``fit`` and ``predict_proba`` that can be cloned; by default logistic regression.
+    cv_n_folds : int
+        Number of stratified folds.
+    thresholds : array-like of shape (n_classes,), optional
+        How probable a class must be to be confident; by default `get_confident_thresholds`.
+    seed : int, optional
+        Seed of the folds; NumPy's global random state is neither read nor changed.
+    calibrate : bool
+        See `compute_confident_joint`.
+    clf_kwargs : dict, optional
+        Passed on to ``clf.fit``.
+    validation_func : callable, optional
+        Called with the features and labels of the part held out; the dict it returns is passed on to ``clf.fit``.
+
+    Returns
+    -------
+    confident_joint : ndarray of shape (n_classes, n_classes), int64
+        See `compute_confident_joint`.
+    pred_probs : ndarray of shape (n_samples, n_classes), float64
+        Out-of-sample predicted probabilities.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> X, labels = load_wine(return_X_y=True)
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> joint, pred_probs = estimate_confident_joint_and_cv_pred_proba(X, labels, GaussianNB(), seed=0)
+    >>> pred_probs.shape
+    (178, 3)
+    """
+    pred_probs = estimate_cv_predicted_probabilities(
+        X, labels, clf, cv_n_folds=cv_n_folds, seed=seed, clf_kwargs=clf_kwargs, validation_func=validation_func
+    )
+    return compute_confident_joint(labels, pred_probs, thresholds=thresholds, calibrate=calibrate), pred_probs  # type: ignore[return-value]
+
+
+def estimate_py_noise_matrices_and_cv_pred_proba(
+    X: Any,
+    labels: Any,
+    clf: Any = None,
+    *,
+    cv_n_folds: int = 5,
+    thresholds: npt.ArrayLike | None = None,
+    converge_latent_estimates: bool = False,
+    py_method: str = "cnt",
+    seed: int | None = None,
+    clf_kwargs: dict[str, Any] | None = None,
+    validation_func: Callable[..., dict[str, Any]] | None = None,
+) -> tuple[
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.float64],
+]:
+    """Predict every row by a model that has not seen it; estimate priors, noise and confident joint.
+
+    Parameters
+    ----------
+    X, labels, clf, cv_n_folds, thresholds, seed, clf_kwargs, validation_func
+        See `estimate_confident_joint_and_cv_pred_proba`.
+    converge_latent_estimates, py_method
+        See `estimate_latent`.
+
+    Returns
+    -------
+    py, noise_matrix, inverse_noise_matrix
+        See `estimate_latent`.
+    confident_joint, pred_probs
+        See `estimate_confident_joint_and_cv_pred_proba`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> X, labels = load_wine(return_X_y=True)
+    >>> py, *others = estimate_py_noise_matrices_and_cv_pred_proba(X, labels, GaussianNB(), seed=0)
+    >>> round(float(py.sum()), 12)
+    1.0
+    """
+    joint, pred_probs = estimate_confident_joint_and_cv_pred_proba(
+        X,
+        labels,
+        clf,
+        cv_n_folds=cv_n_folds,
+        thresholds=thresholds,
+        seed=seed,
+        clf_kwargs=clf_kwargs,
+        validation_func=validation_func,
+    )
+    latent = estimate_latent(
+        joint, labels, py_method=py_method, converge_latent_estimates=converge_latent_estimates
+    )
+    return (*latent, joint, pred_probs)
+
+
+def estimate_cv_predicted_probabilities(
+    X: Any,
+    labels: Any,
+    clf: Any = None,
+    *,
+    cv_n_folds: int = 5,
+    seed: int | None = None,
+    clf_kwargs: dict[str, Any] | None = None,
+    validation_func: Callable[..., dict[str, Any]] | None = None,
+) -> npt.NDArray[np.float64]:
+    """Predict every row by a model that has not seen it.
+
+    Parameters
+    ----------
+    X, labels, clf, cv_n_folds, seed, clf_kwargs, validation_func
+        See `estimate_confident_joint_and_cv_pred_proba`.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes), float64
+        Out-of-sample predicted probabilities.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> X, labels = load_wine(return_X_y=True)
+    >>> estimate_cv_predicted_probabilities(X, labels, GaussianNB(), seed=0).shape
+    (178, 3)
+    """
+    from fastcl.cross_validation import out_of_sample_pred_probs
+
+    return out_of_sample_pred_probs(
+        X, labels, clf, cv_n_folds=cv_n_folds, seed=seed, clf_kwargs=clf_kwargs, validation_func=validation_func
+    )
+
+
+def estimate_noise_matrices(
+    X: Any,
+    labels: Any,
+    clf: Any = None,
+    *,
+    cv_n_folds: int = 5,
+    thresholds: npt.ArrayLike | None = None,
+    converge_latent_estimates: bool = True,
+    seed: int | None = None,
+    clf_kwargs: dict[str, Any] | None = None,
+    validation_func: Callable[..., dict[str, Any]] | None = None,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Predict every row by a model that has not seen it, and estimate the noise between classes.
+
+    Parameters
+    ----------
+    X, labels, clf, cv_n_folds, thresholds, seed, clf_kwargs, validation_func
+        See `estimate_confident_joint_and_cv_pred_proba`.
+    converge_latent_estimates
+        See `estimate_latent`.
+
+    Returns
+    -------
+    noise_matrix, inverse_noise_matrix
+        See `estimate_latent`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> X, labels = load_wine(return_X_y=True)
+    >>> noise_matrix, _ = estimate_noise_matrices(X, labels, GaussianNB(), seed=0)
+    >>> noise_matrix.shape
+    (3, 3)
+    """
+    estimates = estimate_py_noise_matrices_and_cv_pred_proba(
+        X,
+        labels,
+        clf,
+        cv_n_folds=cv_n_folds,
+        thresholds=thresholds,
+        converge_latent_estimates=converge_latent_estimates,
+        seed=seed,
+        clf_kwargs=clf_kwargs,
+        validation_func=validation_func,
+    )
+    return estimates[1], estimates[2]
+
+
+def _sweep(
+    labels: Any,
+    pred_probs: Any,
+    thresholds: npt.ArrayLike | None,
+    class_names: Sequence[Hashable] | None,
+    n_jobs: int | None,
+    dense: str = "",
+) -> Sweep:
+    """Sweep the data; `dense` names what of the answer would be a dense K x K matrix, if anything."""
+    from fastcl.core.validation import as_thresholds, check_dense
+    from fastcl.engine.blocks import open_source
+    from fastcl.engine.run import confident_sweep
+
+    source = open_source(labels, pred_probs, class_names=class_names)
+    if dense:
+        check_dense(dense, source.n_classes)
+    given = None if thresholds is None else as_thresholds(thresholds, source.n_classes)
+    return confident_sweep(source, thresholds=given, n_jobs=n_jobs)
+
+
+def _refuse_multi_label(multi_label: bool) -> None:
+    if multi_label:
+        raise ValueError(sentence("multi_label", "be False", "True", "Treat each class as a problem of its own."))
+
+
+def _class_counts(labels: Any, n_classes: int) -> npt.NDArray[np.int64]:
+    from fastcl.core.arrays import as_labels
+
+    return np.bincount(as_labels(labels, n_classes).codes, minlength=n_classes)
+
+
+def _calibrated(joint: npt.NDArray[Any], class_counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    from fastcl.core.matrices import calibrate
+
+    return calibrate(joint, class_counts)
+
+
+def _dense(joint: Any) -> npt.NDArray[np.int64]:
+    return joint if isinstance(joint, np.ndarray) else joint.to_dense()
+
+
+def off_diagonal_count(joint: npt.NDArray[np.int64] | SparseJoint, n_rows: int) -> int:
+    """Return how many of `n_rows` rows lie off the diagonal of a joint of counts."""
+    trace, total = (joint.trace(), joint.sum()) if isinstance(joint, np.ndarray) else (joint.trace, joint.counts.sum())
+    return int(np.rint((1.0 - trace / max(total, 1)) * n_rows))

@@ -1,0 +1,1 @@
+"""Names that cleanlab's users know from `cleanlab.experimental`."""
