@@ -17,8 +17,8 @@ import numpy.typing as npt
 from fastcl.core.errors import check_option, sentence, warn
 
 if TYPE_CHECKING:
+    from fastcl.core.scores import Scoring
     from fastcl.core.sparse_joint import SparseJoint
-    from fastcl.core.scores import Score
     from fastcl.engine.run import Sweep
 
 __all__ = ["find_label_issues", "find_label_issues_using_argmax_confusion_matrix", "find_predicted_neq_given"]
@@ -281,7 +281,7 @@ def search(
     sweep = confident_sweep(
         source,
         thresholds=None if thresholds is None else as_thresholds(thresholds, source.n_classes),
-        score=_ranking(rank_by, rank_by_kwargs, source.n_classes),
+        scoring=_ranking(rank_by, rank_by_kwargs, source.n_classes),
         n_jobs=prune.n_jobs,
         verbose=prune.verbose,
     )
@@ -311,17 +311,18 @@ def _refuse_multi_label(multi_label: bool) -> None:
         raise ValueError(sentence("multi_label", "be False", "True", "Treat each class as a problem of its own."))
 
 
-def _ranking(method: str | None, kwargs: dict[str, Any] | None, n_classes: int) -> Score | None:
+def _ranking(method: str | None, kwargs: dict[str, Any] | None, n_classes: int) -> Scoring | None:
     """Return the score to rank by, None if nothing is to be ranked."""
     if method is None:
         return None
-    from fastcl.core.scores import check_method, score_of
+    from fastcl.core.scores import Scoring
 
-    adjust = bool((kwargs or {}).get("adjust_pred_probs", False))
-    if unknown := set(kwargs or {}) - {"adjust_pred_probs"}:
-        raise ValueError(sentence("rank_by_kwargs", "hold 'adjust_pred_probs' only", f"{sorted(unknown)}"))
-    check_method("return_indices_ranked_by", method, adjust, n_classes)
-    return score_of(method, adjust)
+    options = {"adjust_pred_probs": False} | (kwargs or {})
+    if len(options) > 1:
+        raise ValueError(sentence("rank_by_kwargs", "hold 'adjust_pred_probs' only", f"{sorted(options)}"))
+    scoring = Scoring(method, bool(options["adjust_pred_probs"]))
+    scoring.check("return_indices_ranked_by", n_classes)
+    return scoring
 
 
 def _by_noise_rate(sweep: Sweep, prune: PruneOptions) -> Mask:
@@ -336,7 +337,7 @@ def _by_noise_rate(sweep: Sweep, prune: PruneOptions) -> Mask:
     # half an entry a row at a time keeps the memory of the selection below 8 bytes a row
     most = len(sweep.labels) // 2
     for pairs in make_pairs(given[kept], others[kept], wanted[kept], sweep.source.n_classes, most):
-        issues[largest_margins(sweep, pairs, n_jobs=prune.n_jobs, verbose=prune.verbose)] = True
+        issues[largest_margins(sweep, pairs, verbose=prune.verbose)] = True
     return issues & ~sweep.summary.wins
 
 
@@ -409,7 +410,9 @@ def _prune_counts(sweep: Sweep, prune: PruneOptions) -> npt.NDArray[np.int64] | 
         return sweep.joint.prune_counts(
             min_examples_per_class=prune.min_examples_per_class, frac_noise=prune.frac_noise
         )
-    joint = sweep.joint if prune.confident_joint is None else check_matrix("confident_joint", prune.confident_joint, K)
+    joint: Any = sweep.joint
+    if prune.confident_joint is not None:
+        joint = check_matrix("confident_joint", prune.confident_joint, K)
     counts = matrices.prune_counts(
         joint, min_examples_per_class=prune.min_examples_per_class, frac_noise=prune.frac_noise
     )

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from fastcl.core.errors import check_option, sentence, warn
 
 if TYPE_CHECKING:
+    from fastcl.core.scores import Scoring
     from fastcl.engine.blocks import Source
 
 __all__ = [
@@ -88,13 +89,15 @@ def get_label_quality_scores(
     >>> get_label_quality_scores([0, 0], pred_probs)
     array([0.9, 0.3])
     """
-    from fastcl.core.scores import check_method
+    from fastcl.core.scores import Scoring
     from fastcl.engine.blocks import open_source
+    from fastcl.engine.run import scored_sweep
 
+    scoring = Scoring(method, bool(adjust_pred_probs))
     source = open_source(labels, pred_probs, class_names=class_names)
-    check_method("method", method, adjust_pred_probs, source.n_classes)
-    source.require(1 + adjust_pred_probs)
-    return _scores(source, method, adjust_pred_probs, n_jobs, verbose)
+    scoring.check("method", source.n_classes)
+    source.require(1 + scoring.adjust_pred_probs)
+    return scored_sweep(source, scoring, n_jobs=n_jobs, verbose=verbose).scores
 
 
 def get_self_confidence_for_each_label(labels: Any, pred_probs: Any) -> Scores:
@@ -319,14 +322,15 @@ def get_label_quality_ensemble_scores(
     >>> get_label_quality_ensemble_scores([0, 1], members, weight_ensemble_members_by="uniform")
     array([0.8, 0.6])
     """
-    from fastcl.core.scores import check_method
+    from fastcl.core.scores import Scoring
     from fastcl.engine.blocks import open_source
 
+    scoring = Scoring(method, bool(adjust_pred_probs))
     _check_ensemble(pred_probs_list, weight_ensemble_members_by, custom_weights)
     sources = [open_source(labels, member) for member in pred_probs_list]
     for source in sources:
-        check_method("method", method, adjust_pred_probs, source.n_classes)
-    members = [_sweep_member(source, method, adjust_pred_probs, n_jobs) for source in sources]
+        scoring.check("method", source.n_classes)
+    members = [_sweep_member(source, scoring, n_jobs) for source in sources]
     if weight_ensemble_members_by == "custom":
         weights = np.asarray(custom_weights)
     else:
@@ -363,31 +367,16 @@ def _check_ensemble(members: Any, weighting: str, custom_weights: Any) -> None:
         raise ValueError(sentence("custom_weights", rule, f"shape {np.shape(custom_weights)}"))
 
 
-def _scores(source: Source, method: str, adjust: bool, n_jobs: int | None, verbose: bool = False) -> Scores:
-    from fastcl.core.scores import score_of
+def _sweep_member(source: Source, scoring: Scoring, n_jobs: int | None) -> _Member:
+    from fastcl.core.scores import clipped_self_confidence
     from fastcl.engine.run import scored_sweep
 
-    return scored_sweep(
-        source, score_of(method, adjust), needs_thresholds=adjust, n_jobs=n_jobs, verbose=verbose
-    )[2]
-
-
-def _sweep_member(source: Source, method: str, adjust: bool, n_jobs: int | None) -> _Member:
-    from fastcl.core.scores import clipped_self_confidence, score_of
-    from fastcl.engine.run import scored_sweep
-
-    score = score_of(method, adjust)
-    labels, summary, columns = scored_sweep(
-        source,
-        lambda *seen: np.column_stack([score(*seen), clipped_self_confidence(*seen)]),
-        needs_thresholds=adjust,
-        n_jobs=n_jobs,
-    )
+    rows = scored_sweep(source, scoring, also=clipped_self_confidence, n_jobs=n_jobs)
     return _Member(
-        scores=columns[:, 0],
-        self_confidence=summary.self_confidence,
-        accuracy=float((summary.predicted == labels).mean()),
-        log_loss=_log_loss(columns[:, 1]),
+        scores=rows.scores,
+        self_confidence=rows.summary.self_confidence,
+        accuracy=float((rows.summary.predicted == rows.labels).mean()),
+        log_loss=_log_loss(rows.extra),
     )
 
 
@@ -411,5 +400,7 @@ def _weights(members: list[_Member], weighting: str, temperatures: Sequence[floa
     # relative to the best: the weights stay the same, and a large T makes none of them vanish altogether
     candidates = [np.exp(-T * (losses - losses.min())) for T in temperatures]
     candidates = [weights / weights.sum() for weights in candidates]
-    mixtures = [_log_loss(sum(w * m.self_confidence for w, m in zip(weights, members, strict=True))) for weights in candidates]
+    mixtures = [
+        _log_loss(sum(w * m.self_confidence for w, m in zip(weights, members, strict=True))) for weights in candidates
+    ]
     return candidates[int(np.argmin(mixtures))]

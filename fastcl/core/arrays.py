@@ -21,10 +21,15 @@ from fastcl.core.validation import check_codes, check_kind, check_shape
 class RowReader(Protocol):
     """Anything whose rows can be read by slices: NumPy arrays, memory maps, zarr and h5py datasets, ..."""
 
-    shape: tuple[int, ...]
-    dtype: Any
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of rows and columns."""
 
-    def __getitem__(self, rows: slice) -> Any:
+    @property
+    def dtype(self) -> Any:
+        """Type of the numbers."""
+
+    def __getitem__(self, rows: slice, /) -> Any:
         """Return consecutive rows."""
 
 
@@ -43,7 +48,7 @@ def as_array(name: str, values: Any) -> npt.NDArray[Any]:
     tensors that carry gradients. A masked array with masked entries is refused: its mask would be lost.
     """
     if np.ma.isMaskedArray(values) and np.ma.is_masked(values):
-        raise ValueError(sentence(name, "hold no masked values", f"{np.ma.count_masked(values):,} of them"))
+        raise ValueError(sentence(name, "hold no masked values", f"{int(np.ma.getmaskarray(values).sum()):,} of them"))
     if hasattr(values, "detach"):
         values = values.detach()
     if hasattr(values, "toarray") and hasattr(values, "nnz"):

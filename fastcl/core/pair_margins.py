@@ -5,8 +5,8 @@ margins. Margins are n_samples x n_classes numbers that nobody wants to keep, bu
 them for each row, the largest, and this decides nearly everything:
 
 1. Every row is offered to the pair (its class, its best other class): the m-th largest of these margins is a
-   lower bound of the pair's cut. Without m such rows the bound follows from the m-th smallest self-confidence
-   of the class, because no margin is smaller than -p[i, y].
+   lower bound of the pair's cut. Without m such rows a bound follows from the smallest self-confidences of the
+   class, because no margin is smaller than -p[i, y].
 2. Only rows whose largest margin reaches the lowest cut of their class can still matter for another pair.
    They are looked at once more, in row order: a fifth of all rows with a weak model, a twentieth with a good
    one.
@@ -26,8 +26,11 @@ import numpy.typing as npt
 
 from fastcl.core.constants import SLACK, SPARSE_ABOVE
 from fastcl.core.jit import kernel
-from fastcl.core.selection import TopPerGroup, group_by_class, offer
-from fastcl.core.sweep import RowSummary
+from fastcl.core.selection import TopPerGroup, offer
+from fastcl.core.sweep import Block, RowSummary
+
+#: How many hits are gathered before they are offered: few enough for the cuts to rise early.
+HITS_AT_A_TIME = 4_096
 
 
 @dataclass(frozen=True)
@@ -64,56 +67,6 @@ def make_pairs(
 
 
 @dataclass
-class PairMargins:
-    """The largest margins of every pair, with the cuts below which no margin needs to be offered.
-
-    `cut_rows` repeats the cuts as a dense K x K matrix (infinite where there is no pair), so that a row can be
-    compared with all of them in one vector sweep; it is empty if there are too many classes for that.
-    """
-
-    pairs: Pairs
-    cuts: npt.NDArray[np.floating[Any]]
-    cut_rows: npt.NDArray[np.floating[Any]]
-    top: TopPerGroup
-
-    def fresh(self) -> PairMargins:
-        """Return the state of no rows with the same pairs and cuts."""
-        top = TopPerGroup.init(self.pairs.wanted, self.cuts.dtype)
-        return PairMargins(self.pairs, self.cuts, self.cut_rows, top)
-
-    def worth_a_look(self, labels: npt.NDArray[np.int32], summary: RowSummary) -> npt.NDArray[np.bool_]:
-        """Tell which rows may have a margin above a cut that step 1 has not offered."""
-        lowest = np.full(self.pairs.n_classes, np.inf, self.cuts.dtype)
-        np.minimum.at(lowest, self.pairs.owners(), self.cuts)
-        worth = np.empty(len(labels), np.bool_)
-        mark_reaching(labels, summary.self_confidence, summary.best_other, lowest, worth)
-        return worth
-
-    def update(
-        self,
-        start: int,
-        pred_probs: npt.NDArray[np.floating[Any]],
-        labels: npt.NDArray[np.int32],
-        predicted: npt.NDArray[np.int32],
-        worth: npt.NDArray[np.bool_],
-    ) -> None:
-        """Offer the margins of the rows worth a look in one block that begins at row `start`."""
-        pairs, top = self.pairs, self.top
-        offer_margins(
-            pred_probs, labels, predicted, worth, start, pairs.offsets, pairs.others, self.cuts, self.cut_rows,
-            top.offsets, top.sizes, top.values, top.rows,
-        )  # fmt: skip
-
-    def merge(self, other: PairMargins) -> None:
-        """Add the rows that `other` has seen."""
-        self.top.merge(other.top)
-
-    def finalize(self) -> npt.NDArray[np.int64]:
-        """Return the chosen rows, some of them more than once."""
-        return self.top.finalize()
-
-
-@dataclass
 class LargestMargins:
     """Step 1: the largest margin of every row that its given label does not lead, sorted by given class."""
 
@@ -121,6 +74,7 @@ class LargestMargins:
     offsets: npt.NDArray[np.int64]
     rows: npt.NDArray[np.int64]
     predicted: npt.NDArray[np.int32]
+    self_confidence: npt.NDArray[np.floating[Any]]
     margins: npt.NDArray[np.floating[Any]]
     top: TopPerGroup
 
@@ -131,12 +85,14 @@ class LargestMargins:
         count_led(labels, summary.predicted, offsets)
         np.cumsum(offsets, out=offsets)
         n_led, dtype = offsets[-1], summary.self_confidence.dtype
-        rows, predicted, margins = np.empty(n_led, np.int64), np.empty(n_led, np.int32), np.empty(n_led, dtype)
+        rows, predicted = np.empty(n_led, np.int64), np.empty(n_led, np.int32)
+        self_confidence, margins = np.empty(n_led, dtype), np.empty(n_led, dtype)
         place_led(
             labels, summary.predicted, summary.self_confidence, summary.best_other, offsets[:-1].copy(),
-            rows, predicted, margins,
+            rows, predicted, self_confidence, margins,
         )  # fmt: skip
-        return cls(pairs, offsets, rows, predicted, margins, TopPerGroup.init(pairs.wanted, dtype))
+        top = TopPerGroup.init(pairs.wanted, dtype)
+        return cls(pairs, offsets, rows, predicted, self_confidence, margins, top)
 
     def parts(self, n_parts: int) -> list[tuple[int, int]]:
         """Return ranges of classes with about equally many rows."""
@@ -152,36 +108,79 @@ class LargestMargins:
             np.full(pairs.n_classes, -1), top.offsets, top.sizes, top.values, top.rows,
         )  # fmt: skip
 
-    def finalize(self, labels: npt.NDArray[np.int32], self_confidence: npt.NDArray[Any]) -> PairMargins:
-        """Return the state from which step 2 goes on."""
-        bounds = lower_bounds(self.pairs, self.top.sizes < self.pairs.wanted, labels, self_confidence)
-        cuts = self.top.cuts(bounds.astype(self.margins.dtype))
-        K = self.pairs.n_classes
+    def finalize(self) -> PairMargins:
+        """Return the state from which step 2 goes on; `self_confidence` is reordered."""
+        pairs = self.pairs
+        unfilled = self.top.sizes < pairs.wanted
+        bounds = np.full(pairs.n_classes, -np.inf, self.margins.dtype)
+        bound_margins(pairs.offsets, pairs.wanted, unfilled, self.offsets, self.self_confidence, bounds)
+        cuts = self.top.cuts(bounds[pairs.owners()])
         cut_rows = np.empty((0, 0), cuts.dtype)
-        if K <= SPARSE_ABOVE:
-            cut_rows = np.full((K, K), np.inf, cuts.dtype)
-            cut_rows[self.pairs.owners(), self.pairs.others] = cuts
-        return PairMargins(self.pairs, cuts, cut_rows, self.top)
+        if pairs.n_classes <= SPARSE_ABOVE:
+            cut_rows = np.full((pairs.n_classes, pairs.n_classes), np.inf, cuts.dtype)
+            cut_rows[pairs.owners(), pairs.others] = cuts
+        return PairMargins(pairs, cuts, cut_rows, self.top)
 
 
-def lower_bounds(
-    pairs: Pairs, unfilled: npt.NDArray[np.bool_], labels: npt.NDArray[np.int32], self_confidence: npt.NDArray[Any]
-) -> npt.NDArray[np.float64]:
-    """Return for every unfilled pair a number that at least `wanted` margins of its class reach."""
-    bounds = np.full(len(pairs.wanted), -np.inf)
-    is_open = np.zeros(pairs.n_classes, np.bool_)
-    is_open[pairs.owners()[unfilled]] = True
-    rows, offsets = group_by_class(labels, pairs.n_classes, is_open[labels])
-    for k in np.flatnonzero(is_open):
-        mine = self_confidence[rows[offsets[k] : offsets[k + 1]]]
-        todo = slice(pairs.offsets[k], pairs.offsets[k + 1])
-        ranks = pairs.wanted[todo] - 1
-        reachable = unfilled[todo] & (ranks < len(mine))
-        if reachable.any():
-            smallest = np.partition(mine, np.unique(ranks[reachable])).astype(np.float64)
-            # a probability may fall below zero by the slack
-            bounds[todo][reachable] = -smallest[ranks[reachable]] - 2 * SLACK
-    return bounds
+@dataclass
+class Hits:
+    """Margins that reach the cut of their pair: at most as many as fit, the first `count` entries count."""
+
+    pairs: npt.NDArray[np.int64]
+    margins: npt.NDArray[np.floating[Any]]
+    rows: npt.NDArray[np.int64]
+    count: int = 0
+
+
+@dataclass
+class PairMargins:
+    """Step 2: the largest margins of every pair, and the cuts below which no margin needs to be looked at.
+
+    `cut_rows` repeats the cuts as a dense K x K matrix (infinite where there is no pair), so that a row can be
+    compared with all of them in one vector sweep; it is empty if there are too many classes for that. Cuts only
+    rise. Threads may `search` while another one `take`s: an outdated cut is a lower one, and costs a hit too many.
+    """
+
+    pairs: Pairs
+    cuts: npt.NDArray[np.floating[Any]]
+    cut_rows: npt.NDArray[np.floating[Any]]
+    top: TopPerGroup
+
+    def worth_a_look(self, labels: npt.NDArray[np.int32], summary: RowSummary) -> npt.NDArray[np.int64]:
+        """Return the rows, in order, that may have a margin above a cut and that step 1 has not offered."""
+        lowest = np.full(self.pairs.n_classes, np.inf, self.cuts.dtype)
+        np.minimum.at(lowest, self.pairs.owners(), self.cuts)
+        worth = np.empty(len(labels), np.bool_)
+        mark_reaching(labels, summary.self_confidence, summary.best_other, lowest, worth)
+        return np.flatnonzero(worth)
+
+    def search(self, block: Block, predicted: npt.NDArray[np.int32], rows: npt.NDArray[np.int64]) -> Iterator[Hits]:
+        """Yield what some rows of one block have to offer.
+
+        `rows` count from the first row of the data, `predicted` holds the predicted class of all of them.
+        """
+        n_classes = self.pairs.n_classes
+        room = HITS_AT_A_TIME + n_classes
+        hits = Hits(np.empty(room, np.int64), np.empty(room, self.cuts.dtype), np.empty(room, np.int64))
+        done = 0
+        while done < len(rows):
+            done, hits.count = find_hits(
+                block.pred_probs, block.labels, block.start, predicted, rows, done, self.pairs.offsets,
+                self.pairs.others, self.cuts, self.cut_rows, HITS_AT_A_TIME, hits.pairs, hits.margins, hits.rows,
+            )  # fmt: skip
+            yield hits
+
+    def take(self, hits: Hits) -> None:
+        """Offer hits to their pairs; one thread at a time."""
+        top = self.top
+        take_hits(
+            hits.count, hits.pairs, hits.margins, hits.rows, top.offsets, top.sizes, top.values, top.rows,
+            self.pairs.owners(), self.pairs.others, self.cuts, self.cut_rows,
+        )  # fmt: skip
+
+    def finalize(self) -> npt.NDArray[np.int64]:
+        """Return the chosen rows, some of them more than once."""
+        return self.top.finalize()
 
 
 @kernel
@@ -192,14 +191,15 @@ def count_led(labels, predicted, counts):
 
 
 @kernel
-def place_led(labels, predicted, self_confidence, best_other, ends, rows, tops, margins):
-    """Write row, predicted class and margin of every such row behind the others of its class."""
+def place_led(labels, predicted, self_confidence, best_other, ends, rows, tops, own, margins):
+    """Write row, predicted class, self-confidence and margin of such rows behind the others of their class."""
     for i in range(labels.size):
         if predicted[i] != labels[i]:
             place = ends[labels[i]]
             ends[labels[i]] = place + 1
             rows[place] = i
             tops[place] = predicted[i]
+            own[place] = self_confidence[i]
             margins[place] = best_other[i] - self_confidence[i]
 
 
@@ -231,24 +231,86 @@ def mark_reaching(labels, self_confidence, best_other, lowest, worth):
 
 
 @kernel
-def offer_margins(p, labels, predicted, worth, start, pair_offsets, others, cuts, cut_rows,
-                  offsets, sizes, values, kept):  # fmt: skip
-    """Offer p[i, k] - p[i, y] to every pair (y, k) whose cut it reaches, for rows worth a look."""
-    n, K = p.shape
-    for i in range(n):
-        if not worth[i]:
-            continue
-        j, top = labels[i], predicted[i]
+def bound_margins(pair_offsets, wanted, unfilled, class_offsets, own, bounds):
+    """Write for each class a number that, for each unfilled pair, at least `wanted` margins of the class reach.
+
+    No margin p[k] - p[y] is smaller than -p[y] - 1e-6, so m rows with p[y] <= q have margins >= -q - 1e-6. It is
+    enough to look at the rows that another class leads: their p[y] are the smallest, or hardly larger.
+    """
+    for j in range(bounds.size):
+        rank = -1
+        for q in range(pair_offsets[j], pair_offsets[j + 1]):
+            if unfilled[q]:
+                rank = max(rank, wanted[q] - 1)
+        low, high = class_offsets[j], class_offsets[j + 1]
+        if 0 <= rank < high - low:
+            bounds[j] = -nth_smallest(own, low, high - 1, low + rank) - 2 * SLACK
+
+
+@kernel
+def nth_smallest(values, low, high, nth):
+    """Return what stands at `nth` once values[low..high] are sorted; reorders them (Hoare's selection)."""
+    while low < high:
+        pivot = values[(low + high) >> 1]
+        left, right = low, high
+        while left <= right:
+            while values[left] < pivot:
+                left += 1
+            while values[right] > pivot:
+                right -= 1
+            if left <= right:
+                values[left], values[right] = values[right], values[left]
+                left += 1
+                right -= 1
+        if nth <= right:
+            high = right
+        elif nth >= left:
+            low = left
+        else:
+            break
+    return values[nth]
+
+
+@kernel
+def find_hits(p, labels, start, predicted, rows, first, pair_offsets, others, cuts, cut_rows, most,
+              hit_pairs, hit_margins, hit_rows):  # fmt: skip
+    """Write the margins that reach the cut of their pair, from rows[first] on, until there are `most`.
+
+    The pair of the predicted class has been offered its margin in step 1. Row start is p[0]. Returns (how many of
+    `rows` are done, number of hits).
+    """
+    count = 0
+    for r in range(first, rows.size):
+        i, top = rows[r] - start, predicted[rows[r]]
+        j = labels[i]
         own = p[i, j]
         if cut_rows.size:
             # nineteen of twenty rows end here (1 M x 100): a plain loop that vectorises
-            hits = 0
-            for k in range(K):
-                hits += p[i, k] - own >= cut_rows[j, k]
-            if hits == (p[i, top] - own >= cut_rows[j, top]):
+            reached = 0
+            for k in range(p.shape[1]):
+                reached += p[i, k] - own >= cut_rows[j, k]
+            if reached == (p[i, top] - own >= cut_rows[j, top]):
                 continue
         for q in range(pair_offsets[j], pair_offsets[j + 1]):
             margin = p[i, others[q]] - own
             if margin >= cuts[q] and others[q] != top:
-                low, capacity = offsets[q], offsets[q + 1] - offsets[q]
-                sizes[q] = offer(values, kept, low, capacity, sizes[q], margin, start + i)
+                hit_pairs[count] = q
+                hit_margins[count] = margin
+                hit_rows[count] = rows[r]
+                count += 1
+        if count >= most:
+            return r + 1, count
+    return rows.size, count
+
+
+@kernel
+def take_hits(count, hit_pairs, hit_margins, hit_rows, offsets, sizes, values, kept, owners, others, cuts, cut_rows):
+    """Offer hits to their pairs, and raise the cuts of full ones."""
+    for h in range(count):
+        q = hit_pairs[h]
+        low, capacity = offsets[q], offsets[q + 1] - offsets[q]
+        sizes[q] = offer(values, kept, low, capacity, sizes[q], hit_margins[h], hit_rows[h])
+        if sizes[q] == capacity:
+            cuts[q] = values[low]
+            if cut_rows.size:
+                cut_rows[owners[q], others[q]] = values[low]

@@ -14,6 +14,7 @@ where t are the class thresholds, so that classes a model is shy of are not blam
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ import numpy.typing as npt
 from fastcl.core.constants import MIN_PROBABILITY, UNREACHABLE_THRESHOLD
 from fastcl.core.errors import check_option, sentence
 from fastcl.core.jit import kernel
-from fastcl.core.sweep import Block
+from fastcl.core.sweep import Block, RowSummary
 
 #: Returns one number, or a few, for each row of a swept block, given the thresholds.
 Score = Callable[[Block, npt.NDArray[np.float64]], npt.NDArray[Any]]
@@ -32,24 +33,34 @@ METHODS = ("self_confidence", "normalized_margin", "confidence_weighted_entropy"
 Scores = npt.NDArray[np.floating[Any]]
 
 
-def check_method(name: str, method: str, adjust_pred_probs: bool, n_classes: int) -> None:
-    """Raise ValueError unless there is such a score, adjusted or not, for so many classes."""
-    check_option(name, method, METHODS)
-    if method == "confidence_weighted_entropy" and adjust_pred_probs:
-        raise ValueError(sentence("adjust_pred_probs", f"be False for {method!r}", "True"))
-    if method == "normalized_margin" and n_classes < 2:
-        raise ValueError(sentence("pred_probs", f"have at least 2 columns for {method!r}", f"{n_classes}"))
+@dataclass(frozen=True)
+class Scoring:
+    """A score by its name, adjusted by the class thresholds or not."""
 
+    method: str
+    adjust_pred_probs: bool = False
 
-def score_of(method: str, adjust_pred_probs: bool) -> Score:
-    """Return the function that scores the rows of a swept block, given the thresholds."""
-    if adjust_pred_probs:
-        return lambda block, thresholds: adjusted_scores(block, adjustment(thresholds), method)
-    return {
-        "self_confidence": lambda block, thresholds: block.summary.self_confidence,
-        "normalized_margin": lambda block, thresholds: margin(block.summary.self_confidence, block.summary.best_other),
-        "confidence_weighted_entropy": lambda block, thresholds: entropy_scores(block),
-    }[method]
+    def check(self, name: str, n_classes: int) -> None:
+        """Raise ValueError, in the words of parameter `name`, unless there is such a score for so many classes."""
+        check_option(name, self.method, METHODS)
+        if self.method == "confidence_weighted_entropy" and self.adjust_pred_probs:
+            raise ValueError(sentence("adjust_pred_probs", f"be False for {self.method!r}", "True"))
+        if self.method == "normalized_margin" and n_classes < 2:
+            raise ValueError(sentence("pred_probs", f"have at least 2 columns for {self.method!r}", f"{n_classes}"))
+
+    def of_block(self) -> Score | None:
+        """Return the function that scores the rows of a swept block; None if the row summary is enough."""
+        if self.adjust_pred_probs:
+            return lambda block, thresholds: adjusted_scores(block, adjustment(thresholds), self.method)
+        if self.method == "confidence_weighted_entropy":
+            return lambda block, thresholds: entropy_scores(block)
+        return None
+
+    def of_summary(self, summary: RowSummary) -> Scores:
+        """Score all rows by their summary, where that is enough."""
+        if self.method == "self_confidence":
+            return summary.self_confidence
+        return margin(summary.self_confidence, summary.best_other)
 
 
 def margin(self_confidence: Scores, best_other: Scores) -> Scores:
@@ -159,7 +170,9 @@ def p_log_p(x):
     s = f / (2.0 + f)
     z = s * s
     w = z * z
-    odd = z * (0.6666666666666735130 + w * (0.2857142874366239149 + w * (0.1818357216161805012 + w * 0.1479819860511658591)))
+    odd = z * (
+        0.6666666666666735130 + w * (0.2857142874366239149 + w * (0.1818357216161805012 + w * 0.1479819860511658591))
+    )
     even = w * (0.3999999999940941908 + w * (0.2222219843214978396 + w * 0.1531383769920937332))
     half = 0.5 * f * f
     log = e * 6.93147180369123816490e-01 - ((half - (s * (half + odd + even) + e * 1.90821492927058770002e-10)) - f)

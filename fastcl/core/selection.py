@@ -153,38 +153,3 @@ def lowest_per_class(
     state = TopPerGroup.init(counts, scores.dtype)
     offer_lowest(scores, labels, state.offsets, state.sizes, state.values, state.rows)
     return state.finalize()
-
-
-@kernel
-def count_by_class(labels, chosen, counts):
-    """counts[labels[i] + 1] += 1 for every chosen row."""
-    for i in range(labels.size):
-        if chosen[i]:
-            counts[labels[i] + 1] += 1
-
-
-@kernel
-def place_by_class(labels, chosen, ends, order):
-    """Write every chosen row behind the others of its class; ends[k] moves from its first place to its last."""
-    for i in range(labels.size):
-        if chosen[i]:
-            order[ends[labels[i]]] = i
-            ends[labels[i]] += 1
-
-
-def group_by_class(
-    labels: npt.NDArray[np.int32], n_classes: int, chosen: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the chosen rows sorted by class then row, and where each class begins (n_classes + 1 offsets).
-
-    Examples
-    --------
-    >>> group_by_class(np.array([1, 0, 1], np.int32), 2, np.array([True, True, True]))
-    (array([1, 0, 2]), array([0, 1, 3]))
-    """
-    offsets = np.zeros(n_classes + 1, np.int64)
-    count_by_class(labels, chosen, offsets)
-    np.cumsum(offsets, out=offsets)
-    order = np.empty(offsets[-1], np.int64)
-    place_by_class(labels, chosen, offsets[:-1].copy(), order)
-    return order, offsets

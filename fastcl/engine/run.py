@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,27 +14,28 @@ import numpy.typing as npt
 from fastcl.core.alignment import warn_if_permuted
 from fastcl.core.constants import UNREACHABLE_THRESHOLD
 from fastcl.core.matrices import calibrate
-from fastcl.core.pair_margins import LargestMargins, PairMargins, Pairs
+from fastcl.core.pair_margins import LargestMargins, Pairs
 from fastcl.core.reductions import Reduction
 from fastcl.core.reductions.confident_joint import counts_for
 from fastcl.core.reductions.issue_count import IssueCount
 from fastcl.core.reductions.thresholds import SelfConfidenceSums
 from fastcl.core.reductions.validity import Validity
-from fastcl.core.scores import Score
+from fastcl.core.scores import Score, Scoring
 from fastcl.core.sparse_joint import SparseJoint
 from fastcl.core.sweep import Block, RowSummary, sweep
 from fastcl.core.validation import raise_bad_rows
 from fastcl.engine.blocks import Piece, Source, as_read_only
 from fastcl.engine.progress import Progress
 from fastcl.engine.rows import RowStore
-from fastcl.engine.threads import reduce_items, resolve_n_jobs
+from fastcl.engine.threads import for_each, reduce_items, resolve_n_jobs
+
 
 @dataclass
 class Sweep:
     """What one sweep over labels and probabilities leaves behind.
 
     `raw_joint` is the confident joint before calibration, `n_issues` the number of its off-diagonal rows that
-    their given label does not win, `scores` what `score` returned for every row, if it was asked for.
+    their given label does not win, `scores` the score of every row, if one was asked for.
     """
 
     source: Source
@@ -44,20 +46,31 @@ class Sweep:
     thresholds: npt.NDArray[np.float64]
     raw_joint: npt.NDArray[np.int64] | SparseJoint
     n_issues: int
+    n_threads: int
 
     @cached_property
     def joint(self) -> npt.NDArray[np.int64] | SparseJoint:
         """The calibrated confident joint."""
-        return calibrated(self.raw_joint, self.class_counts)
+        return calibrated(self.raw_joint, self.class_counts, self.n_threads)
+
+
+@dataclass
+class ScoredRows:
+    """The scores of all rows, their summary, and what one more function said of each row."""
+
+    labels: npt.NDArray[np.int32]
+    summary: RowSummary
+    scores: npt.NDArray[np.floating[Any]]
+    extra: npt.NDArray[Any]
 
 
 def calibrated(
-    raw_joint: npt.NDArray[np.int64] | SparseJoint, class_counts: npt.NDArray[np.int64]
+    raw_joint: npt.NDArray[np.int64] | SparseJoint, class_counts: npt.NDArray[np.int64], n_threads: int = 1
 ) -> npt.NDArray[np.int64] | SparseJoint:
     """Return a confident joint, dense or sparse, scaled so that its rows sum to the class counts."""
     if isinstance(raw_joint, SparseJoint):
         return raw_joint.calibrate(class_counts)
-    return calibrate(raw_joint, class_counts)
+    return calibrate(raw_joint, class_counts, for_each=partial(for_each, n_threads=n_threads))
 
 
 def sum_self_confidence(source: Source, *, n_jobs: int | None = None, verbose: bool = False) -> SelfConfidenceSums:
@@ -104,11 +117,11 @@ def confident_sweep(
     source: Source,
     *,
     thresholds: npt.NDArray[np.float64] | None = None,
-    score: Score | None = None,
+    scoring: Scoring | None = None,
     n_jobs: int | None = None,
     verbose: bool = False,
 ) -> Sweep:
-    """Read the data once for everything; and once before, for the thresholds, unless they are given."""
+    """Read the data once for everything; and one probability a row before, for the thresholds, unless given."""
     statistics: list[type[Reduction]] = [counts_for(source.n_classes), IssueCount]
     sums = None
     if thresholds is None:
@@ -116,50 +129,58 @@ def confident_sweep(
         thresholds = sums.finalize()
     else:
         statistics.append(SelfConfidenceSums)
+    score = scoring.of_block() if scoring else None
     states, rows = sweep_rows(source, thresholds, statistics, score=score, n_jobs=n_jobs, verbose=verbose)
-    joint, issues = states[:2]
+    joint, issues = (state.finalize() for state in states[:2])
     class_counts = (sums or states[2]).counts
     labels, summary, scores = rows.close()
+    if scoring and not score:
+        scores = scoring.of_summary(summary)
     warn_if_permuted(labels, summary.predicted, class_counts)
-    return Sweep(
-        source, labels, summary, scores, class_counts, thresholds, joint.finalize(), issues.finalize()
-    )
+    n_threads = resolve_n_jobs(n_jobs)
+    return Sweep(source, labels, summary, scores, class_counts, thresholds, joint, issues, n_threads)
 
 
 def scored_sweep(
-    source: Source, score: Score, *, needs_thresholds: bool = False, n_jobs: int | None = None, verbose: bool = False
-) -> tuple[npt.NDArray[np.int32], RowSummary, npt.NDArray[Any]]:
-    """Return labels, row summary and the scores of all rows, in one pass unless thresholds are needed first."""
+    source: Source, scoring: Scoring, *, also: Score | None = None, n_jobs: int | None = None, verbose: bool = False
+) -> ScoredRows:
+    """Score all rows, in one pass unless the score needs thresholds first; `also` maps rows to one more number."""
     thresholds = np.full(source.n_classes, UNREACHABLE_THRESHOLD)
-    if needs_thresholds:
+    if scoring.adjust_pred_probs:
         thresholds = sum_self_confidence(source, n_jobs=n_jobs, verbose=verbose).finalize()
-    return sweep_rows(source, thresholds, [], score=score, n_jobs=n_jobs, verbose=verbose)[1].close()
+    score = scoring.of_block()
+    wanted = [column for column in (score, also) if column]
+    stack: Score | None = wanted[0] if wanted else None
+    if len(wanted) > 1:
+        stack = lambda *seen: np.column_stack([column(*seen) for column in wanted])  # noqa: E731
+    _, rows = sweep_rows(source, thresholds, [], score=stack, n_jobs=n_jobs, verbose=verbose)
+    labels, summary, columns = rows.close()
+    columns = columns.reshape(len(labels), -1) if wanted else np.empty((len(labels), 0))
+    scores = columns[:, 0] if score else scoring.of_summary(summary)
+    return ScoredRows(labels, summary, scores, columns[:, -1] if also else np.empty(0))
 
 
-def largest_margins(
-    sweep: Sweep, pairs: Pairs, *, n_jobs: int | None = None, verbose: bool = False
-) -> npt.NDArray[np.int64]:
+def largest_margins(sweep: Sweep, pairs: Pairs, *, verbose: bool = False) -> npt.NDArray[np.int64]:
     """Return the rows with the largest margins of each pair, some more than once; see `core.pair_margins`.
 
     The row summary decides nearly everything; the rows that may still matter are read once more, in row order.
     """
-    n_threads = resolve_n_jobs(n_jobs)
-    labels, summary = sweep.labels, sweep.summary
+    labels, summary, n_threads = sweep.labels, sweep.summary, sweep.n_threads
     first = LargestMargins.collect(pairs, labels, summary)
-    reduce_items(first.parts(8 * n_threads), lambda: None, lambda _, part: first.offer(part), n_threads)
-    margins = first.finalize(labels, summary.self_confidence)
+    for_each(first.parts(8 * n_threads), first.offer, n_threads)
+    margins = first.finalize()
     worth = margins.worth_a_look(labels, summary)
+    one_at_a_time = Lock()
 
-    def update(state: PairMargins, piece: Piece) -> None:
-        rows = slice(piece.start, piece.stop)
-        if worth[rows].any():
-            values = as_read_only(piece.read(), sweep.source.dtype)
-            state.update(piece.start, values, as_read_only(labels[rows], np.int32), summary.predicted[rows], worth[rows])
+    def look(piece: Piece) -> None:
+        rows = worth[slice(*np.searchsorted(worth, (piece.start, piece.stop)))]
+        if rows.size:
+            for hits in margins.search(open_block(piece, sweep.source.dtype), summary.predicted, rows):
+                with one_at_a_time:
+                    margins.take(hits)
 
     with Progress("margins", len(labels), wanted=verbose) as progress:
-        pieces = progress.over(sweep.source.pieces())
-        for state in reduce_items(pieces, margins.fresh, update, n_threads):
-            margins.merge(state)
+        for_each(progress.over(sweep.source.pieces()), look, n_threads)
     return margins.finalize()
 
 

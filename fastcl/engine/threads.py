@@ -27,10 +27,8 @@ def available_cpus() -> int:
     >>> available_cpus() >= 1
     True
     """
-    if hasattr(os, "sched_getaffinity"):
-        n_cpus = len(os.sched_getaffinity(0))
-    else:
-        n_cpus = os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)
+    n_cpus = len(affinity(0)) if affinity else os.cpu_count() or 1
     return max(1, min(n_cpus, _cgroup_quota() or n_cpus))
 
 
@@ -107,6 +105,19 @@ def reduce_items(
     if errors:
         raise errors[0]
     return states
+
+
+def for_each(items: Iterable[Item], function: Callable[[Item], None], n_threads: int) -> None:
+    """Call `function` for each item, in any order and by several threads.
+
+    Examples
+    --------
+    >>> seen = []
+    >>> for_each(range(5), seen.append, 2)
+    >>> sorted(seen)
+    [0, 1, 2, 3, 4]
+    """
+    reduce_items(items, lambda: None, lambda _, item: function(item), n_threads)
 
 
 class _SharedIterator(Iterator[Item]):

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.errors import check_option, sentence
+
+if TYPE_CHECKING:
+    from fastcl.core.scores import Scoring
 
 __all__ = ["LabelInspector", "find_label_issues_batched", "split_arr"]
 
@@ -79,8 +82,8 @@ def find_label_issues_batched(
         raise ValueError(sentence("batch_size", "be at least 1", f"{batch_size}"))
     given = _one_of("labels", labels, labels_file)
     source = open_source(given, _one_of("pred_probs", pred_probs, pred_probs_file))
-    score = _score(quality_score_kwargs, source.n_classes)
-    sweep = confident_sweep(source, score=score, n_jobs=n_jobs, verbose=verbose)
+    scoring = _scoring(quality_score_kwargs, source.n_classes)
+    sweep = confident_sweep(source, scoring=scoring, n_jobs=n_jobs, verbose=verbose)
     rows = lowest(sweep.scores, _count(sweep.n_issues, sweep.raw_joint, sweep.class_counts, num_issue_kwargs))
     rows = rows[~sweep.summary.wins[rows]]
     if not return_mask:
@@ -138,11 +141,13 @@ class LabelInspector:
 
         self.num_class = num_class
         self.store_results = store_results
-        self._score = _score(quality_score_kwargs, num_class)
+        self._scoring = _scoring(quality_score_kwargs, num_class)
         self._num_issue_kwargs = num_issue_kwargs
         self._n_jobs = n_jobs
         self._sums = SelfConfidenceSums.init(num_class)
-        self._evaluated = [counts_for(num_class).init(num_class), IssueCount(), SelfConfidenceSums.init(num_class)]
+        self._counts = counts_for(num_class).init(num_class)
+        self._issues = IssueCount.init(num_class)
+        self._evaluated = SelfConfidenceSums.init(num_class)
         self._scores: list[npt.NDArray[Any]] = []
 
     def update_confident_thresholds(self, labels: Any, pred_probs: Any) -> None:
@@ -151,20 +156,20 @@ class LabelInspector:
 
         self._sums.merge(sum_self_confidence(self._open(labels, pred_probs), n_jobs=self._n_jobs))
 
-    def score_label_quality(
-        self, labels: Any, pred_probs: Any, *, update_num_issues: bool = True
-    ) -> npt.NDArray[Any]:
+    def score_label_quality(self, labels: Any, pred_probs: Any, *, update_num_issues: bool = True) -> npt.NDArray[Any]:
         """Return the scores of one batch, shape (n_samples,), low is bad, and count its issues."""
         from fastcl.engine.run import sweep_rows
 
         thresholds = self.get_confident_thresholds()
-        kinds = [type(state) for state in self._evaluated]
+        mine: list[Any] = [self._counts, self._issues, self._evaluated]
         source = self._open(labels, pred_probs)
-        states, rows = sweep_rows(source, thresholds, kinds, score=self._score, n_jobs=self._n_jobs)
+        score = self._scoring.of_block()
+        states, rows = sweep_rows(source, thresholds, [*map(type, mine)], score=score, n_jobs=self._n_jobs)
         if update_num_issues:
-            for state, batch in zip(self._evaluated, states, strict=True):
+            for state, batch in zip(mine, states, strict=True):
                 state.merge(batch)
-        scores = rows.close()[2]
+        _, summary, scores = rows.close()
+        scores = scores if score else self._scoring.of_summary(summary)
         if self.store_results:
             self._scores.append(scores)
         return scores
@@ -177,10 +182,10 @@ class LabelInspector:
 
     def get_num_issues(self, silent: bool = False) -> int:
         """Return the estimated number of issues in the batches scored so far; ValueError before the first."""
-        joint, issues, sums = self._evaluated
-        if not sums.counts.any():
+        class_counts = self._evaluated.counts
+        if not class_counts.any():
             raise ValueError("No batch has been scored yet: call `score_label_quality` first.")
-        return _count(issues.finalize(), joint.finalize(), sums.counts, self._num_issue_kwargs)
+        return _count(self._issues.finalize(), self._counts.finalize(), class_counts, self._num_issue_kwargs)
 
     def get_quality_scores(self) -> npt.NDArray[Any]:
         """Return the scores of all batches in the order they came; ValueError without `store_results`."""
@@ -226,20 +231,21 @@ def _one_of(name: str, array: Any, file: Any) -> Any:
     return array if file is None else file
 
 
-def _score(kwargs: dict[str, Any] | None, n_classes: int) -> Any:
-    from fastcl.core.scores import check_method, score_of
+def _scoring(kwargs: dict[str, Any] | None, n_classes: int) -> Scoring:
+    from fastcl.core.scores import Scoring
 
-    options = {"method": "self_confidence", "adjust_pred_probs": False} | (kwargs or {})
-    if unknown := set(options) - {"method", "adjust_pred_probs"}:
+    options: dict[str, Any] = {"method": "self_confidence", "adjust_pred_probs": False} | (kwargs or {})
+    if len(options) > 2:
         rule = "hold 'method' and 'adjust_pred_probs' only"
-        raise ValueError(sentence("quality_score_kwargs", rule, f"{sorted(unknown)}"))
-    check_method("method", options["method"], options["adjust_pred_probs"], n_classes)
-    return score_of(options["method"], options["adjust_pred_probs"])
+        raise ValueError(sentence("quality_score_kwargs", rule, f"{sorted(options)}"))
+    scoring = Scoring(options["method"], bool(options["adjust_pred_probs"]))
+    scoring.check("method", n_classes)
+    return scoring
 
 
 def _count(n_issues: int, raw_joint: Any, class_counts: npt.NDArray[np.int64], kwargs: dict[str, Any] | None) -> int:
     """Return the number of issues by the estimation method asked for."""
-    from fastcl.count import off_diagonal_count
+    from fastcl.count.joint import off_diagonal_count
     from fastcl.engine.run import calibrated
 
     method = (kwargs or {}).get("estimation_method", "off_diagonal")

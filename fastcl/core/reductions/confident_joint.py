@@ -37,7 +37,7 @@ class ConfidentCounts:
 
     def finalize(self) -> npt.NDArray[np.int64]:
         """Return the raw confident joint: the counts, with a diagonal of at least 1."""
-        joint = self.counts.copy()
+        joint = self.counts.copy(order="F")  # whose sums `calibrate` takes in the order the reference does
         np.fill_diagonal(joint, np.maximum(joint.diagonal(), 1))
         return joint
 

@@ -55,7 +55,7 @@ def add_self_confidence(p, labels, counts, coarse, fine):
     """Add p[i, labels[i]] to the sums of class labels[i]: coarse * 2**-30 + fine * 2**-60."""
     for i in range(labels.size):
         j = labels[i]
-        scaled = np.float64(p[i, j]) * 2.0**30
+        scaled = p[i, j] * 2.0**30
         # no number of [0, 1], give or take the slack: the sweep will report it, an integer cannot hold it
         if not (-(2.0**11) < scaled < 2.0**31):
             scaled = 0.0

@@ -1,13 +1,8 @@
-"""How many labels are wrong, and between which classes?
-
-Views of the sweep (see ``docs/architecture.md``): the thresholds, the confident joint and what follows from
-it by K x K algebra. Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset
-Labels", JAIR 70 (2021), sections 3.1 and 3.2.
-"""
+"""Thresholds, the confident joint and the number of label issues: views of the sweep."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,20 +13,6 @@ from fastcl.core.errors import check_option, sentence, warn
 if TYPE_CHECKING:
     from fastcl.core.sparse_joint import SparseJoint
     from fastcl.engine.run import Sweep
-
-__all__ = [
-    "calibrate_confident_joint",
-    "compute_confident_joint",
-    "estimate_confident_joint_and_cv_pred_proba",
-    "estimate_cv_predicted_probabilities",
-    "estimate_joint",
-    "estimate_latent",
-    "estimate_noise_matrices",
-    "estimate_py_and_noise_matrices_from_probabilities",
-    "estimate_py_noise_matrices_and_cv_pred_proba",
-    "get_confident_thresholds",
-    "num_label_issues",
-]
 
 ESTIMATION_METHODS = ("off_diagonal", "off_diagonal_calibrated", "off_diagonal_custom")
 
@@ -249,7 +230,7 @@ def calibrate_confident_joint(
     from fastcl.core.validation import check_matrix
 
     joint = check_matrix("confident_joint", confident_joint)
-    return _calibrated(joint, _class_counts(labels, len(joint)))
+    return _calibrated(joint, class_counts_of(labels, len(joint)))
 
 
 def estimate_joint(
@@ -296,300 +277,7 @@ def estimate_joint(
     if confident_joint is None:
         return normalise(compute_confident_joint(labels, pred_probs, class_names=class_names, n_jobs=n_jobs))
     joint = check_matrix("confident_joint", confident_joint)
-    return normalise(joint if labels is None else _calibrated(joint, _class_counts(labels, len(joint))))
-
-
-def estimate_latent(
-    confident_joint: npt.ArrayLike, labels: Any, *, py_method: str = "cnt", converge_latent_estimates: bool = False
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Estimate true class priors and the noise between classes from a confident joint.
-
-    Parameters
-    ----------
-    confident_joint : array-like of shape (n_classes, n_classes)
-        Counts of (given, true) class pairs.
-    labels : array-like of shape (n_samples,)
-        Given labels: class indices in [0, n_classes), or names.
-    py_method : {"cnt", "eqn", "marginal", "marginal_ps"}
-        How the priors are computed.
-    converge_latent_estimates : bool
-        Make the three estimates agree with each other by a few rounds of substitution.
-
-    Returns
-    -------
-    py : ndarray of shape (n_classes,)
-        P(true class).
-    noise_matrix : ndarray of shape (n_classes, n_classes)
-        P(given | true): given classes down, columns sum to 1.
-    inverse_noise_matrix : ndarray of shape (n_classes, n_classes)
-        P(true | given): true classes down, columns sum to 1.
-
-    Examples
-    --------
-    >>> py, noise_matrix, inverse_noise_matrix = estimate_latent([[3, 0], [1, 4]], [0, 0, 0, 1, 1, 1, 1, 1])
-    >>> noise_matrix
-    array([[0.75, 0.  ],
-           [0.25, 1.  ]])
-    """
-    from fastcl.core import matrices
-    from fastcl.core.validation import check_matrix
-
-    joint = check_matrix("confident_joint", confident_joint)
-    return matrices.estimate_latent(
-        joint,
-        _class_counts(labels, len(joint)),
-        py_method=py_method,
-        converge_latent_estimates=converge_latent_estimates,
-    )
-
-
-def estimate_py_and_noise_matrices_from_probabilities(
-    labels: Any,
-    pred_probs: Any,
-    *,
-    thresholds: npt.ArrayLike | None = None,
-    converge_latent_estimates: bool = True,
-    py_method: str = "cnt",
-    calibrate: bool = True,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Estimate true class priors, the noise between classes and the confident joint.
-
-    Parameters
-    ----------
-    labels : array-like of shape (n_samples,)
-        Given labels: class indices in [0, n_classes), or names.
-    pred_probs : array-like of shape (n_samples, n_classes)
-        Out-of-sample predicted probabilities in [0, 1].
-    thresholds : array-like of shape (n_classes,), optional
-        How probable a class must be to be confident; by default `get_confident_thresholds`.
-    converge_latent_estimates, py_method
-        See `estimate_latent`.
-    calibrate : bool
-        See `compute_confident_joint`.
-
-    Returns
-    -------
-    py, noise_matrix, inverse_noise_matrix
-        See `estimate_latent`.
-    confident_joint : ndarray of shape (n_classes, n_classes), int64
-        See `compute_confident_joint`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> pred_probs = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.95, 0.05]])
-    >>> estimate_py_and_noise_matrices_from_probabilities([0, 0, 1, 1, 1], pred_probs)[3]
-    array([[2, 0],
-           [1, 2]])
-    """
-    joint = compute_confident_joint(labels, pred_probs, thresholds=thresholds, calibrate=calibrate)
-    latent = estimate_latent(
-        joint, labels, py_method=py_method, converge_latent_estimates=converge_latent_estimates
-    )
-    return (*latent, joint)
-
-
-def estimate_confident_joint_and_cv_pred_proba(
-    X: Any,
-    labels: Any,
-    clf: Any = None,
-    *,
-    cv_n_folds: int = 5,
-    thresholds: npt.ArrayLike | None = None,
-    seed: int | None = None,
-    calibrate: bool = True,
-    clf_kwargs: dict[str, Any] | None = None,
-    validation_func: Callable[..., dict[str, Any]] | None = None,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Predict every row by a model that has not seen it, and compute the confident joint.
-
-    Parameters
-    ----------
-    X : array-like, frame, sparse matrix or other indexable of length n_samples
-        Features, as `clf` wants them.
-    labels : array-like of shape (n_samples,)
-        Class indices 0..n_classes-1; every class must occur.
-    clf : scikit-learn classifier, optional
-        Anything with ``fit`` and ``predict_proba`` that can be cloned; by default logistic regression.
-    cv_n_folds : int
-        Number of stratified folds.
-    thresholds : array-like of shape (n_classes,), optional
-        How probable a class must be to be confident; by default `get_confident_thresholds`.
-    seed : int, optional
-        Seed of the folds; NumPy's global random state is neither read nor changed.
-    calibrate : bool
-        See `compute_confident_joint`.
-    clf_kwargs : dict, optional
-        Passed on to ``clf.fit``.
-    validation_func : callable, optional
-        Called with the features and labels of the part held out; the dict it returns is passed on to ``clf.fit``.
-
-    Returns
-    -------
-    confident_joint : ndarray of shape (n_classes, n_classes), int64
-        See `compute_confident_joint`.
-    pred_probs : ndarray of shape (n_samples, n_classes), float64
-        Out-of-sample predicted probabilities.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_wine
-    >>> X, labels = load_wine(return_X_y=True)
-    >>> from sklearn.naive_bayes import GaussianNB
-    >>> joint, pred_probs = estimate_confident_joint_and_cv_pred_proba(X, labels, GaussianNB(), seed=0)
-    >>> pred_probs.shape
-    (178, 3)
-    """
-    pred_probs = estimate_cv_predicted_probabilities(
-        X, labels, clf, cv_n_folds=cv_n_folds, seed=seed, clf_kwargs=clf_kwargs, validation_func=validation_func
-    )
-    return compute_confident_joint(labels, pred_probs, thresholds=thresholds, calibrate=calibrate), pred_probs  # type: ignore[return-value]
-
-
-def estimate_py_noise_matrices_and_cv_pred_proba(
-    X: Any,
-    labels: Any,
-    clf: Any = None,
-    *,
-    cv_n_folds: int = 5,
-    thresholds: npt.ArrayLike | None = None,
-    converge_latent_estimates: bool = False,
-    py_method: str = "cnt",
-    seed: int | None = None,
-    clf_kwargs: dict[str, Any] | None = None,
-    validation_func: Callable[..., dict[str, Any]] | None = None,
-) -> tuple[
-    npt.NDArray[np.float64],
-    npt.NDArray[np.float64],
-    npt.NDArray[np.float64],
-    npt.NDArray[np.int64],
-    npt.NDArray[np.float64],
-]:
-    """Predict every row by a model that has not seen it; estimate priors, noise and confident joint.
-
-    Parameters
-    ----------
-    X, labels, clf, cv_n_folds, thresholds, seed, clf_kwargs, validation_func
-        See `estimate_confident_joint_and_cv_pred_proba`.
-    converge_latent_estimates, py_method
-        See `estimate_latent`.
-
-    Returns
-    -------
-    py, noise_matrix, inverse_noise_matrix
-        See `estimate_latent`.
-    confident_joint, pred_probs
-        See `estimate_confident_joint_and_cv_pred_proba`.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_wine
-    >>> from sklearn.naive_bayes import GaussianNB
-    >>> X, labels = load_wine(return_X_y=True)
-    >>> py, *others = estimate_py_noise_matrices_and_cv_pred_proba(X, labels, GaussianNB(), seed=0)
-    >>> round(float(py.sum()), 12)
-    1.0
-    """
-    joint, pred_probs = estimate_confident_joint_and_cv_pred_proba(
-        X,
-        labels,
-        clf,
-        cv_n_folds=cv_n_folds,
-        thresholds=thresholds,
-        seed=seed,
-        clf_kwargs=clf_kwargs,
-        validation_func=validation_func,
-    )
-    latent = estimate_latent(
-        joint, labels, py_method=py_method, converge_latent_estimates=converge_latent_estimates
-    )
-    return (*latent, joint, pred_probs)
-
-
-def estimate_cv_predicted_probabilities(
-    X: Any,
-    labels: Any,
-    clf: Any = None,
-    *,
-    cv_n_folds: int = 5,
-    seed: int | None = None,
-    clf_kwargs: dict[str, Any] | None = None,
-    validation_func: Callable[..., dict[str, Any]] | None = None,
-) -> npt.NDArray[np.float64]:
-    """Predict every row by a model that has not seen it.
-
-    Parameters
-    ----------
-    X, labels, clf, cv_n_folds, seed, clf_kwargs, validation_func
-        See `estimate_confident_joint_and_cv_pred_proba`.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_classes), float64
-        Out-of-sample predicted probabilities.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_wine
-    >>> from sklearn.naive_bayes import GaussianNB
-    >>> X, labels = load_wine(return_X_y=True)
-    >>> estimate_cv_predicted_probabilities(X, labels, GaussianNB(), seed=0).shape
-    (178, 3)
-    """
-    from fastcl.cross_validation import out_of_sample_pred_probs
-
-    return out_of_sample_pred_probs(
-        X, labels, clf, cv_n_folds=cv_n_folds, seed=seed, clf_kwargs=clf_kwargs, validation_func=validation_func
-    )
-
-
-def estimate_noise_matrices(
-    X: Any,
-    labels: Any,
-    clf: Any = None,
-    *,
-    cv_n_folds: int = 5,
-    thresholds: npt.ArrayLike | None = None,
-    converge_latent_estimates: bool = True,
-    seed: int | None = None,
-    clf_kwargs: dict[str, Any] | None = None,
-    validation_func: Callable[..., dict[str, Any]] | None = None,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Predict every row by a model that has not seen it, and estimate the noise between classes.
-
-    Parameters
-    ----------
-    X, labels, clf, cv_n_folds, thresholds, seed, clf_kwargs, validation_func
-        See `estimate_confident_joint_and_cv_pred_proba`.
-    converge_latent_estimates
-        See `estimate_latent`.
-
-    Returns
-    -------
-    noise_matrix, inverse_noise_matrix
-        See `estimate_latent`.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_wine
-    >>> from sklearn.naive_bayes import GaussianNB
-    >>> X, labels = load_wine(return_X_y=True)
-    >>> noise_matrix, _ = estimate_noise_matrices(X, labels, GaussianNB(), seed=0)
-    >>> noise_matrix.shape
-    (3, 3)
-    """
-    estimates = estimate_py_noise_matrices_and_cv_pred_proba(
-        X,
-        labels,
-        clf,
-        cv_n_folds=cv_n_folds,
-        thresholds=thresholds,
-        converge_latent_estimates=converge_latent_estimates,
-        seed=seed,
-        clf_kwargs=clf_kwargs,
-        validation_func=validation_func,
-    )
-    return estimates[1], estimates[2]
+    return normalise(joint if labels is None else _calibrated(joint, class_counts_of(labels, len(joint))))
 
 
 def _sweep(
@@ -617,7 +305,8 @@ def _refuse_multi_label(multi_label: bool) -> None:
         raise ValueError(sentence("multi_label", "be False", "True", "Treat each class as a problem of its own."))
 
 
-def _class_counts(labels: Any, n_classes: int) -> npt.NDArray[np.int64]:
+def class_counts_of(labels: Any, n_classes: int) -> npt.NDArray[np.int64]:
+    """Return how many rows were given each class."""
     from fastcl.core.arrays import as_labels
 
     return np.bincount(as_labels(labels, n_classes).codes, minlength=n_classes)

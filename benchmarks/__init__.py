@@ -1,0 +1,1 @@
+"""How fast, and how close to the time it takes to read the data once."""

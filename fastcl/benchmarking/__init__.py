@@ -1,0 +1,1 @@
+"""Label noise made to order, for measuring how well errors are found."""
