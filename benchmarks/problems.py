@@ -40,6 +40,6 @@ def make_problem(
         true = truth[start : start + CHUNK]
         logits = rng.standard_normal((len(true), n_classes), dtype=np.float32)
         logits[np.arange(len(true)), true] += rng.normal(strength, 2, len(true)).astype(np.float32)
-        np.exp(logits, out=logits)
-        pred_probs[start : start + CHUNK] = logits / logits.sum(axis=1, keepdims=True)
+        odds = np.exp(logits.astype(dtype))
+        pred_probs[start : start + CHUNK] = odds / odds.sum(axis=1, keepdims=True)
     return Problem(labels, pred_probs)

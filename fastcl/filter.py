@@ -252,7 +252,7 @@ def find_label_issues_using_argmax_confusion_matrix(
     pairs = sweep.labels.astype(np.int64) * K + sweep.summary.predicted
     confusion = np.bincount(pairs, minlength=K * K).reshape(K, K)
     joint = matrices.calibrate(confusion, sweep.class_counts) if calibrate else confusion
-    return FILTERS[filter_by](sweep, replace(prune, confident_joint=joint))
+    return _flag(sweep, filter_by, replace(prune, confident_joint=joint))
 
 
 def search(
@@ -286,7 +286,13 @@ def search(
         verbose=prune.verbose,
     )
     check_two_classes(sweep.class_counts)
-    return sweep, FILTERS[filter_by](sweep, prune)
+    return sweep, _flag(sweep, filter_by, prune)
+
+
+def _flag(sweep: Sweep, filter_by: str, prune: PruneOptions) -> Mask:
+    if filter_by in PRUNE_FILTERS:
+        _warn_of_small_classes(sweep, prune)
+    return FILTERS[filter_by](sweep, prune)
 
 
 def _check_options(filter_by: str, prune: PruneOptions) -> None:
@@ -424,8 +430,9 @@ def _prune_counts(sweep: Sweep, prune: PruneOptions) -> npt.NDArray[np.int64] | 
 def _off_diagonal(counts: npt.NDArray[np.int64] | SparseJoint) -> tuple[npt.NDArray[np.int64], ...]:
     """Return the pairs (given, other) that count something, and what they count."""
     if isinstance(counts, np.ndarray):
-        given, others = np.nonzero(counts)
-        wanted = counts[given, others]
+        places = np.flatnonzero(counts)  # much faster than `nonzero` of a matrix
+        given, others = divmod(places, counts.shape[1])
+        wanted = counts.reshape(-1)[places]
     else:
         given, others, wanted = counts.rows, counts.cols, counts.counts
     apart = given != others
@@ -433,13 +440,15 @@ def _off_diagonal(counts: npt.NDArray[np.int64] | SparseJoint) -> tuple[npt.NDAr
 
 
 def _large_enough(sweep: Sweep, prune: PruneOptions) -> Mask:
-    """Tell which classes have rows to spare, and warn of those that have not."""
-    large = sweep.class_counts > prune.min_examples_per_class
-    small = np.flatnonzero(~large & (sweep.class_counts > 0))
+    """Tell which classes have rows to spare."""
+    return sweep.class_counts > prune.min_examples_per_class
+
+
+def _warn_of_small_classes(sweep: Sweep, prune: PruneOptions) -> None:
+    small = np.flatnonzero(~_large_enough(sweep, prune) & (sweep.class_counts > 0))
     if small.size:
         shown = ", ".join(map(str, sweep.source.name_classes(small[:10]))) + (", ..." if small.size > 10 else "")
         warn(
             f"No label issues are looked for in {small.size} class(es) with no more than "
             f"`min_examples_per_class` = {prune.min_examples_per_class} rows: {shown}."
         )
-    return large

@@ -258,7 +258,7 @@ def order_label_issues(
     if chosen.dtype == bool and chosen.shape != scores.shape:
         rule = f"have shape ({len(scores)},), one entry a label"
         raise ValueError(sentence("label_issues_mask", rule, f"shape {chosen.shape}"))
-    rows = np.arange(len(scores))[chosen]
+    rows = np.arange(len(scores))[chosen if chosen.size else chosen.astype(np.int64)]
     return rows[ascending(scores[rows])]
 
 

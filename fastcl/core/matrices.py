@@ -51,7 +51,7 @@ def check_removal_options(min_examples_per_class: int, frac_noise: float) -> Non
 #: Calls a function for each of some items, in any order, perhaps with several threads.
 ForEach = Callable[[Iterable[Any], Callable[[Any], None]], None]
 
-#: Rows of a matrix corrected at a time: 1,000 columns of float64 stay in the second-level cache.
+#: Rows of a matrix rounded at a time: 1,000 columns of float64 stay in the second-level cache.
 ROWS_AT_A_TIME = 32
 
 
@@ -94,32 +94,37 @@ def round_preserving_row_totals(matrix: ArrayLike, *, for_each: ForEach = in_ord
     array([[0, 1, 1],
            [0, 1, 1]])
     """
-    # C order, because numpy then sums each row pairwise, as it sums a row on its own.
-    values = np.ascontiguousarray(matrix, dtype=np.float64)
-    if np.ndim(matrix) != 2:
-        raise ValueError(sentence("matrix", "have shape (n_rows, n_columns)", f"shape {np.shape(matrix)}"))
+    values = np.asarray(matrix, dtype=np.float64)
+    if values.ndim != 2:
+        raise ValueError(sentence("matrix", "have shape (n_rows, n_columns)", f"shape {values.shape}"))
+    rounded = np.empty(values.shape, np.int64)
+
+    def round_rows(start: int) -> None:
+        rows = slice(start, start + ROWS_AT_A_TIME)
+        # C order, because numpy then sums each row pairwise, as it sums a row on its own.
+        rounded[rows] = _round_rows(np.ascontiguousarray(values[rows]))
+
+    for_each(range(0, len(values), ROWS_AT_A_TIME), round_rows)
+    return rounded
+
+
+def _round_rows(values: Floats) -> Floats:
+    """Return rows of integers, still as floats, that keep the rounded totals of `values`."""
     totals = values.sum(axis=1)
     if not np.isfinite(totals).all():
         raise ValueError(sentence("matrix", "be finite"))
     rounded = np.rint(values)
-    missing = np.rint(totals) - rounded.sum(axis=1)
+    missing = (np.rint(totals) - rounded.sum(axis=1)).astype(np.int64)
     rows = np.flatnonzero(missing)
-    parts = [rows[start : start + ROWS_AT_A_TIME] for start in range(0, rows.size, ROWS_AT_A_TIME)]
-    for_each(parts, lambda part: _restore_totals(values, rounded, part, missing[part].astype(np.int64)))
-    return rounded.astype(np.int64)
-
-
-def _restore_totals(values: Floats, rounded: Floats, rows: NDArray[np.intp], missing: Ints) -> None:
-    """Add `missing` to the total of each of `rows` of `rounded`, in place, by steps of 1."""
-    residuals = values[rows]
-    residuals -= rounded[rows]
-    order = np.argsort(residuals, axis=1)
-    steps = np.abs(missing)
+    steps = np.abs(missing[rows])
+    order = np.argsort(values[rows] - rounded[rows], axis=1)
     row = np.repeat(np.arange(rows.size), steps)
     position = np.arange(row.size) - np.repeat(np.cumsum(steps) - steps, steps)
     # Negative positions count from the largest residual.
-    position[missing[row] > 0] -= steps[row][missing[row] > 0]
-    rounded[rows[row], order[row, position]] += np.sign(missing)[row]
+    grows = missing[rows][row] > 0
+    position[grows] -= steps[row][grows]
+    rounded[rows[row], order[row, position]] += np.where(grows, 1.0, -1.0)
+    return rounded
 
 
 def calibrate(confident_joint: ArrayLike, class_counts: ArrayLike, *, for_each: ForEach = in_order) -> Ints:

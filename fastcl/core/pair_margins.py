@@ -32,6 +32,9 @@ from fastcl.core.sweep import Block, RowSummary
 #: How many hits are gathered before they are offered: few enough for the cuts to rise early.
 HITS_AT_A_TIME = 4_096
 
+#: A class with fewer pairs than one in so many is compared pair by pair, not with a dense row of cuts.
+SPARSE = 4
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -59,6 +62,8 @@ def make_pairs(
     n_classes: int, most: int,
 ) -> Iterator[Pairs]:  # fmt: skip
     """Return triples sorted by given class as `Pairs` of at most about `most` wanted rows together."""
+    if not len(given):
+        return
     turn = (np.cumsum(wanted) - 1) // max(1, most)
     bounds = np.flatnonzero(np.diff(turn, prepend=-1))
     for low, high in zip(bounds, [*bounds[1:], len(given)], strict=True):
@@ -279,15 +284,16 @@ def find_hits(p, labels, start, predicted, rows, first, pair_offsets, others, cu
     The pair of the predicted class has been offered its margin in step 1. Row start is p[0]. Returns (how many of
     `rows` are done, number of hits).
     """
+    K = p.shape[1]
     count = 0
     for r in range(first, rows.size):
         i, top = rows[r] - start, predicted[rows[r]]
         j = labels[i]
         own = p[i, j]
-        if cut_rows.size:
+        if cut_rows.size and (pair_offsets[j + 1] - pair_offsets[j]) * SPARSE > K:
             # nineteen of twenty rows end here (1 M x 100): a plain loop that vectorises
             reached = 0
-            for k in range(p.shape[1]):
+            for k in range(K):
                 reached += p[i, k] - own >= cut_rows[j, k]
             if reached == (p[i, top] - own >= cut_rows[j, top]):
                 continue

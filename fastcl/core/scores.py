@@ -48,19 +48,24 @@ class Scoring:
         if self.method == "normalized_margin" and n_classes < 2:
             raise ValueError(sentence("pred_probs", f"have at least 2 columns for {self.method!r}", f"{n_classes}"))
 
+    @property
+    def needs_entropy(self) -> bool:
+        """Whether the row summary must hold the entropy."""
+        return self.method == "confidence_weighted_entropy"
+
     def of_block(self) -> Score | None:
         """Return the function that scores the rows of a swept block; None if the row summary is enough."""
-        if self.adjust_pred_probs:
-            return lambda block, thresholds: adjusted_scores(block, adjustment(thresholds), self.method)
-        if self.method == "confidence_weighted_entropy":
-            return lambda block, thresholds: entropy_scores(block)
-        return None
+        if not self.adjust_pred_probs:
+            return None
+        return lambda block, thresholds: adjusted_scores(block, adjustment(thresholds), self.method)
 
-    def of_summary(self, summary: RowSummary) -> Scores:
+    def of_summary(self, summary: RowSummary, n_classes: int) -> Scores:
         """Score all rows by their summary, where that is enough."""
         if self.method == "self_confidence":
             return summary.self_confidence
-        return margin(summary.self_confidence, summary.best_other)
+        if self.method == "normalized_margin":
+            return margin(summary.self_confidence, summary.best_other)
+        return entropy_scores(summary.self_confidence, summary.entropy, n_classes)
 
 
 def margin(self_confidence: Scores, best_other: Scores) -> Scores:
@@ -69,19 +74,14 @@ def margin(self_confidence: Scores, best_other: Scores) -> Scores:
     return scores
 
 
-def entropy_scores(block: Block) -> Scores:
-    """Return the confidence-weighted entropy, in [0, 1], of every row of a block."""
-    x = normalized_entropy(block.pred_probs) / np.maximum(block.summary.self_confidence, MIN_PROBABILITY)
-    # The limit at x = 0 is 1: a label the model is certain of is the best there is.
-    return np.where(x < MIN_PROBABILITY, 1 - x / 2, np.log(x + 1) / np.maximum(x, MIN_PROBABILITY))
-
-
-def normalized_entropy(pred_probs: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
-    """Return the entropy of every row over that of the uniform distribution, in [0, 1]; 0 for one class."""
-    entropy = np.empty(len(pred_probs))
-    n_classes = pred_probs.shape[1]
-    write_entropy(pred_probs, np.empty(n_classes), entropy)
-    return entropy / np.log(max(n_classes, 2))
+def entropy_scores(self_confidence: Scores, entropy: npt.NDArray[np.float64], n_classes: int) -> Scores:
+    """Return the confidence-weighted entropy of every row, in [0, 1]; with one class, 1."""
+    x = entropy / np.log(max(n_classes, 2)) / np.maximum(self_confidence, MIN_PROBABILITY)
+    x = np.maximum(x, 0.0)  # probabilities that overshoot 1 by the slack
+    scores = np.log(x + 1) / np.maximum(x, MIN_PROBABILITY)
+    # A row without entropy is certain: of the given label, which is the best there is, or of another, the worst.
+    certain = (x < MIN_PROBABILITY) & (self_confidence >= 0.5)
+    return np.where(certain, 1 - x / 2, scores)
 
 
 def adjustment(thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -129,51 +129,3 @@ def write_adjusted(p, labels, lifts, own, other):
                 best = max(best, lifted)
         own[i] = (p[i, j] + lifts[j]) / total
         other[i] = best / total
-
-
-@kernel
-def write_entropy(p, terms, entropy):
-    """entropy[i] = -sum of p[i, k] ln p[i, k], with 0 ln 0 = 0; `terms` is scratch of one row.
-
-    The terms go through memory so that their loop vectorises; four fixed partial sums keep the bits the same
-    on every machine.
-    """
-    n, K = p.shape
-    for i in range(n):
-        for k in range(K):
-            terms[k] = p_log_p(np.float64(p[i, k]))
-        sums = (0.0, 0.0, 0.0, 0.0)
-        a, b, c, d = sums
-        for k in range(0, K - 3, 4):
-            a += terms[k]
-            b += terms[k + 1]
-            c += terms[k + 2]
-            d += terms[k + 3]
-        for k in range(K - K % 4, K):
-            a += terms[k]
-        entropy[i] = -((a + b) + (c + d))
-
-
-@kernel
-def p_log_p(x):
-    """Return x ln x, 0 where x is not a normal positive number; within 1 ulp of the logarithm.
-
-    Natural logarithm after FreeBSD's e_log.c, without branches: x = 2**e * (1 + f) with 1 + f in
-    [sqrt(1/2), sqrt(2)), s = f / (2 + f), ln(1 + f) = f - f**2/2 + s (f**2/2 + R(s**2)).
-    """
-    bits = np.float64(x).view(np.int64)
-    above_half = bits - 0x3FE6A09E667F3BCD + 0x3FF0000000000000
-    exponent = above_half & 0x7FF0000000000000
-    # small integer to float without a conversion, which AVX2 lacks: as the low bits of 2**52
-    e = np.int64((exponent >> 52) | 0x4330000000000000).view(np.float64) - 4503599627371519.0
-    f = np.int64(bits - exponent + 0x3FF0000000000000).view(np.float64) - 1.0
-    s = f / (2.0 + f)
-    z = s * s
-    w = z * z
-    odd = z * (
-        0.6666666666666735130 + w * (0.2857142874366239149 + w * (0.1818357216161805012 + w * 0.1479819860511658591))
-    )
-    even = w * (0.3999999999940941908 + w * (0.2222219843214978396 + w * 0.1531383769920937332))
-    half = 0.5 * f * f
-    log = e * 6.93147180369123816490e-01 - ((half - (s * (half + odd + even) + e * 1.90821492927058770002e-10)) - f)
-    return x * log if x >= 2.2250738585072014e-308 else 0.0

@@ -21,9 +21,14 @@ def ascending(scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """
     order = np.argsort(scores)
     ordered = scores[order]
-    # The unstable sort is three times as fast (1 M float64), and ties are rare.
-    if (ordered[1:] == ordered[:-1]).any():
-        order = np.argsort(scores, kind="stable")
+    # The unstable sort is three times as fast as a stable one; only rows that tie are put in order afterwards.
+    begins_run = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    tied = ~begins_run
+    tied[:-1] |= tied[1:]
+    places = np.flatnonzero(tied)
+    if places.size:
+        run = np.cumsum(begins_run)[places]
+        order[places] = order[places][np.lexsort((order[places], run))]
     return order
 
 

@@ -111,17 +111,19 @@ def open_blocks(blocks: Iterable[tuple[Any, Any]], class_names: Sequence[Hashabl
             sentence("pred_probs", "be an iterable of (labels, pred_probs) blocks if `labels` is None",
                      type(blocks).__name__, fix)
         )  # fmt: skip
-    only_once = iter(blocks) is blocks
     iterator = iter(blocks)
-    first = next(iterator, None)
+    only_once = iterator is blocks
+    first = next((block for block in iterator if not _is_empty(block)), None)
     if first is None:
-        raise ValueError(sentence("pred_probs", "have at least one block", "none"))
+        raise ValueError(sentence("pred_probs", "have at least one block with rows", "none"))
     _, values, names = _open_block(first, class_names, None)
     rest = chain([first], iterator)
 
     def pieces() -> Iterator[Piece]:
         start = 0
         for block in rest if only_once else blocks:
+            if _is_empty(block):
+                continue
             codes, rows, _ = _open_block(block, names, values)
             yield from array_pieces(codes, rows, start)
             start += len(codes)
@@ -135,6 +137,11 @@ def open_blocks(blocks: Iterable[tuple[Any, Any]], class_names: Sequence[Hashabl
         open_pieces=pieces,
         reads_left=1 if only_once else float("inf"),
     )
+
+
+def _is_empty(block: Any) -> bool:
+    """Tell whether a block has no rows: it changes nothing."""
+    return isinstance(block, (tuple, list)) and len(block) == 2 and len(block[0]) == len(block[1]) == 0
 
 
 def _open_block(block: Any, class_names: Any, like: RowReader | None) -> tuple[Any, RowReader, Any]:

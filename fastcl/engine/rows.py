@@ -13,26 +13,27 @@ from fastcl.engine.blocks import Piece, Source
 
 
 class RowStore:
-    """Columns over all rows: labels, row summary and one scores; filled block by block from many threads."""
+    """Columns over all rows: labels, row summary and scores; filled block by block from many threads."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, entropy: bool = False) -> None:
         self._source = source
+        self._entropy = entropy
         self._lock = threading.Lock()
+        self._summary: RowSummary | None = None
         self._columns: dict[str, npt.NDArray[Any]] = {}
         self._loose: dict[int, dict[str, npt.NDArray[Any]]] = {}
         self._n_seen = 0
         self.bad_rows: dict[int, npt.NDArray[Any]] = {}
         if source.n_rows is not None:
-            self._columns |= vars(RowSummary.empty(source.n_rows, source.dtype))
+            self._summary = RowSummary.empty(source.n_rows, source.dtype, entropy=entropy)
 
     def room_for(self, piece: Piece) -> RowSummary:
         """Return where to write the summary of a piece: its place among all rows if that is known."""
-        n_rows = self._source.n_rows
-        if n_rows is None:
-            return RowSummary.empty(piece.stop - piece.start, self._source.dtype)
-        if piece.stop > n_rows:
-            raise _changed(n_rows)
-        return RowSummary(**{name: self._columns[name][piece.start : piece.stop] for name in RowSummary.columns()})
+        if self._summary is None:
+            return RowSummary.empty(piece.stop - piece.start, self._source.dtype, entropy=self._entropy)
+        if piece.stop > len(self._summary.wins):
+            raise _changed(len(self._summary.wins))
+        return self._summary[piece.start : piece.stop]
 
     def keep(self, block: Block, scores: npt.NDArray[Any] | None) -> None:
         """Keep what is wanted of a swept block; its probabilities are let go."""
@@ -43,7 +44,7 @@ class RowStore:
             self._n_seen += len(block.labels)
             if n_bad:
                 self.bad_rows[first_bad] = block.pred_probs[first_bad - block.start].copy()
-            if self._source.n_rows is None:
+            if self._summary is None:
                 self._loose[block.start] = given | vars(block.summary)
                 return
             for name, values in given.items():
@@ -53,17 +54,18 @@ class RowStore:
             self._columns[name][block.start : block.stop] = values
 
     def close(self) -> tuple[npt.NDArray[np.int32], RowSummary, npt.NDArray[Any]]:
-        """Return labels, summary and scores column of all rows."""
-        if self._source.n_rows is None:
+        """Return labels, summary and scores (empty if there are none) of all rows."""
+        if self._summary is None:
             self._source.n_rows = self._n_seen
             blocks = [self._loose.pop(start) for start in sorted(self._loose)]
             for name in list(blocks[0]):  # a column at a time: never everything twice
                 self._columns[name] = np.concatenate([block.pop(name) for block in blocks])
+            names = vars(RowSummary.empty(0, self._source.dtype))
+            self._summary = RowSummary(**{name: self._columns.pop(name) for name in names})
         if self._n_seen != self._source.n_rows:
-            raise _changed(self._source.n_rows)
+            raise _changed(len(self._summary.wins))
         labels = self._columns["labels"] if self._source.labels is None else self._source.labels
-        summary = RowSummary(**{name: self._columns[name] for name in RowSummary.columns()})
-        return labels, summary, self._columns.get("scores", np.empty(0))
+        return labels, self._summary, self._columns.get("scores", np.empty(0))
 
 
 def _changed(n_rows: int) -> ValueError:

@@ -1,8 +1,8 @@
-"""The whole algorithm: one cheap pass for the thresholds, the sweep, and now and then a short last look."""
+"""The whole algorithm: one sweep over the data, what follows from it, and now and then a short second look."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from threading import Lock
@@ -18,16 +18,19 @@ from fastcl.core.pair_margins import LargestMargins, Pairs
 from fastcl.core.reductions import Reduction
 from fastcl.core.reductions.confident_joint import counts_for
 from fastcl.core.reductions.issue_count import IssueCount
-from fastcl.core.reductions.thresholds import SelfConfidenceSums
+from fastcl.core.reductions.thresholds import SelfConfidenceSums, gather_self_confidence
 from fastcl.core.reductions.validity import Validity
 from fastcl.core.scores import Score, Scoring
 from fastcl.core.sparse_joint import SparseJoint
-from fastcl.core.sweep import Block, RowSummary, sweep
+from fastcl.core.sweep import Block, RowSummary, decide, settle, sweep
 from fastcl.core.validation import raise_bad_rows
 from fastcl.engine.blocks import Piece, Source, as_read_only
 from fastcl.engine.progress import Progress
 from fastcl.engine.rows import RowStore
 from fastcl.engine.threads import for_each, reduce_items, resolve_n_jobs
+
+#: Rows of the summary worked on at a time: enough for the interpreter's share not to show.
+ROWS_AT_A_TIME = 1 << 17
 
 
 @dataclass
@@ -76,8 +79,10 @@ def calibrated(
 def sum_self_confidence(source: Source, *, n_jobs: int | None = None, verbose: bool = False) -> SelfConfidenceSums:
     """Read one probability a row: class counts and thresholds."""
 
-    def update(state: list[Reduction], piece: Piece) -> None:
-        state[0].update(open_block(piece, source.dtype))
+    def update(states: list[Reduction], piece: Piece) -> None:
+        block = open_block(piece, source.dtype, RowSummary.empty(piece.stop - piece.start, source.dtype))
+        gather_self_confidence(block)
+        states[0].update(block)
 
     (sums,) = _fold(source, [SelfConfidenceSums], update, "thresholds", n_jobs, verbose)
     source.n_rows = int(sums.counts.sum())
@@ -86,25 +91,27 @@ def sum_self_confidence(source: Source, *, n_jobs: int | None = None, verbose: b
 
 def sweep_rows(
     source: Source,
-    thresholds: npt.NDArray[np.float64],
     statistics: Sequence[type[Reduction]],
     *,
+    thresholds: npt.NDArray[np.float64] | None = None,
     score: Score | None = None,
+    entropy: bool = False,
     n_jobs: int | None = None,
     verbose: bool = False,
 ) -> tuple[list[Any], RowStore]:
     """Sweep every row once: return the states of `statistics`, and what is kept of the rows.
 
+    Confident classes are written only if thresholds are given. `entropy` asks for that column of the row summary.
     `score` is called from several threads at once.
     """
-    rows = RowStore(source)
+    rows = RowStore(source, entropy=entropy)
 
     def update(states: list[Reduction], piece: Piece) -> None:
         block = open_block(piece, source.dtype, rows.room_for(piece))
         sweep(block, thresholds)
         for state in states:
             state.update(block)
-        rows.keep(block, score(block, thresholds) if score else None)
+        rows.keep(block, None if score is None or thresholds is None else score(block, thresholds))
 
     *states, validity = _fold(source, [*statistics, Validity], update, "sweep", n_jobs, verbose)
     n_bad, first_bad = validity.finalize()
@@ -121,24 +128,84 @@ def confident_sweep(
     n_jobs: int | None = None,
     verbose: bool = False,
 ) -> Sweep:
-    """Read the data once for everything; and one probability a row before, for the thresholds, unless given."""
-    statistics: list[type[Reduction]] = [counts_for(source.n_classes), IssueCount]
-    sums = None
-    if thresholds is None:
-        sums = sum_self_confidence(source, n_jobs=n_jobs, verbose=verbose)
-        thresholds = sums.finalize()
-    else:
-        statistics.append(SelfConfidenceSums)
-    score = scoring.of_block() if scoring else None
-    states, rows = sweep_rows(source, thresholds, statistics, score=score, n_jobs=n_jobs, verbose=verbose)
-    joint, issues = (state.finalize() for state in states[:2])
-    class_counts = (sums or states[2]).counts
+    """Read the data once for everything; adjusted scores need one probability a row before.
+
+    Without given thresholds the confident classes are settled after the sweep, and the few rows whose summary does
+    not tell are read once more.
+    """
+    scoring = scoring or Scoring("self_confidence")
+    if thresholds is None and scoring.adjust_pred_probs:
+        thresholds = sum_self_confidence(source, n_jobs=n_jobs, verbose=verbose).finalize()
+    at_once: list[type[Reduction]] = [SelfConfidenceSums]
+    of_confident: list[type[Reduction]] = [counts_for(source.n_classes), IssueCount]
+    (sums, *states), rows = sweep_rows(
+        source,
+        at_once if thresholds is None else at_once + of_confident,
+        thresholds=thresholds,
+        score=scoring.of_block(),
+        entropy=scoring.needs_entropy,
+        n_jobs=n_jobs,
+        verbose=verbose,
+    )
     labels, summary, scores = rows.close()
-    if scoring and not score:
-        scores = scoring.of_summary(summary)
-    warn_if_permuted(labels, summary.predicted, class_counts)
     n_threads = resolve_n_jobs(n_jobs)
-    return Sweep(source, labels, summary, scores, class_counts, thresholds, joint, issues, n_threads)
+    if thresholds is None:
+        thresholds = sums.finalize()
+        settle_rows(source, labels, summary, thresholds, n_threads)
+        states = fold_summary(labels, summary, of_confident, source.n_classes, n_threads)
+    if not scoring.adjust_pred_probs:
+        scores = scoring.of_summary(summary, source.n_classes)
+    warn_if_permuted(labels, summary.predicted, sums.counts)
+    joint, n_issues = (state.finalize() for state in states)
+    return Sweep(source, labels, summary, scores, sums.counts, thresholds, joint, n_issues, n_threads)
+
+
+def settle_rows(
+    source: Source,
+    labels: npt.NDArray[np.int32],
+    summary: RowSummary,
+    thresholds: npt.NDArray[np.float64],
+    n_threads: int,
+) -> None:
+    """Write the confident class of every row, from its summary or, where that does not tell, from a second look."""
+    found: list[npt.NDArray[np.int64]] = []
+
+    def settle_part(rows: slice) -> None:
+        undecided = settle(labels[rows], summary[rows], thresholds)
+        if undecided.size:
+            found.append(undecided + rows.start)
+
+    for_each(_parts(len(labels)), settle_part, n_threads)
+    if not found:
+        return
+    undecided = np.sort(np.concatenate(found))
+
+    def look(piece: Piece) -> None:
+        rows = _within(undecided, piece)
+        if rows.size:
+            block = open_block(piece, source.dtype, summary[piece.start : piece.stop])
+            decide(block, thresholds, rows - piece.start)
+
+    for_each(source.pieces(), look, n_threads)
+
+
+def fold_summary(
+    labels: npt.NDArray[np.int32],
+    summary: RowSummary,
+    statistics: Sequence[type[Reduction]],
+    n_classes: int,
+    n_threads: int,
+) -> list[Any]:
+    """Return the states of statistics that need no more than the row summary."""
+    no_probabilities = np.empty((0, n_classes))
+
+    def update(states: list[Reduction], rows: slice) -> None:
+        block = Block(rows.start, labels[rows], no_probabilities, summary[rows])
+        for state in states:
+            state.update(block)
+
+    new = [statistic.init for statistic in statistics]
+    return _merge(reduce_items(_parts(len(labels)), lambda: [init(n_classes) for init in new], update, n_threads))
 
 
 def scored_sweep(
@@ -148,15 +215,18 @@ def scored_sweep(
     thresholds = np.full(source.n_classes, UNREACHABLE_THRESHOLD)
     if scoring.adjust_pred_probs:
         thresholds = sum_self_confidence(source, n_jobs=n_jobs, verbose=verbose).finalize()
-    score = scoring.of_block()
-    wanted = [column for column in (score, also) if column]
-    stack: Score | None = wanted[0] if wanted else None
-    if len(wanted) > 1:
-        stack = lambda *seen: np.column_stack([column(*seen) for column in wanted])  # noqa: E731
-    _, rows = sweep_rows(source, thresholds, [], score=stack, n_jobs=n_jobs, verbose=verbose)
+    wanted = [column for column in (scoring.of_block(), also) if column]
+    _, rows = sweep_rows(
+        source,
+        [],
+        thresholds=thresholds if wanted else None,
+        score=(lambda *seen: np.column_stack([column(*seen) for column in wanted])) if wanted else None,
+        entropy=scoring.needs_entropy,
+        n_jobs=n_jobs,
+        verbose=verbose,
+    )
     labels, summary, columns = rows.close()
-    columns = columns.reshape(len(labels), -1) if wanted else np.empty((len(labels), 0))
-    scores = columns[:, 0] if score else scoring.of_summary(summary)
+    scores = columns[:, 0] if scoring.adjust_pred_probs else scoring.of_summary(summary, source.n_classes)
     return ScoredRows(labels, summary, scores, columns[:, -1] if also else np.empty(0))
 
 
@@ -173,7 +243,7 @@ def largest_margins(sweep: Sweep, pairs: Pairs, *, verbose: bool = False) -> npt
     one_at_a_time = Lock()
 
     def look(piece: Piece) -> None:
-        rows = worth[slice(*np.searchsorted(worth, (piece.start, piece.stop)))]
+        rows = _within(worth, piece)
         if rows.size:
             for hits in margins.search(open_block(piece, sweep.source.dtype), summary.predicted, rows):
                 with one_at_a_time:
@@ -206,7 +276,22 @@ def _fold(
             update,
             resolve_n_jobs(n_jobs),
         )
+    return _merge(states)
+
+
+def _merge(states: list[list[Any]]) -> list[Any]:
+    """Merge the states of all threads into those of the first."""
     for others in states[1:]:
         for state, other in zip(states[0], others, strict=True):
             state.merge(other)
     return states[0]
+
+
+def _parts(n_rows: int) -> Iterator[slice]:
+    """Cut rows into parts whose summary stays in a second-level cache."""
+    return (slice(start, min(start + ROWS_AT_A_TIME, n_rows)) for start in range(0, n_rows, ROWS_AT_A_TIME))
+
+
+def _within(rows: npt.NDArray[np.int64], piece: Piece) -> npt.NDArray[np.int64]:
+    """Return those of `rows`, which ascend, that belong to a piece."""
+    return rows[slice(*np.searchsorted(rows, (piece.start, piece.stop)))]

@@ -163,13 +163,16 @@ class LabelInspector:
         thresholds = self.get_confident_thresholds()
         mine: list[Any] = [self._counts, self._issues, self._evaluated]
         source = self._open(labels, pred_probs)
-        score = self._scoring.of_block()
-        states, rows = sweep_rows(source, thresholds, [*map(type, mine)], score=score, n_jobs=self._n_jobs)
+        score, entropy = self._scoring.of_block(), self._scoring.needs_entropy
+        kinds = [type(state) for state in mine]
+        states, rows = sweep_rows(
+            source, kinds, thresholds=thresholds, score=score, entropy=entropy, n_jobs=self._n_jobs
+        )
         if update_num_issues:
             for state, batch in zip(mine, states, strict=True):
                 state.merge(batch)
         _, summary, scores = rows.close()
-        scores = scores if score else self._scoring.of_summary(summary)
+        scores = scores if score else self._scoring.of_summary(summary, self.num_class)
         if self.store_results:
             self._scores.append(scores)
         return scores

@@ -31,8 +31,8 @@ class SelfConfidenceSums:
         return cls(*(np.zeros(n_classes, np.int64) for _ in range(3)))
 
     def update(self, block: Block) -> None:
-        """Add the rows of one block, swept or not: one cache line a row is read, not the row."""
-        add_self_confidence(block.pred_probs, block.labels, self.counts, self.coarse, self.fine)
+        """Add the rows of one block of which the self-confidence is known."""
+        add_self_confidence(block.summary.self_confidence, block.labels, self.counts, self.coarse, self.fine)
 
     def merge(self, other: SelfConfidenceSums) -> None:
         """Add the rows that `other` has seen."""
@@ -50,12 +50,24 @@ class SelfConfidenceSums:
         return np.where(self.counts > 0, means, UNREACHABLE_THRESHOLD)
 
 
+def gather_self_confidence(block: Block) -> None:
+    """Write the self-confidence of every row of an unswept block: one cache line a row is read, not the row."""
+    gather(block.pred_probs, block.labels, block.summary.self_confidence)
+
+
 @kernel
-def add_self_confidence(p, labels, counts, coarse, fine):
-    """Add p[i, labels[i]] to the sums of class labels[i]: coarse * 2**-30 + fine * 2**-60."""
+def gather(p, labels, self_confidence):
+    """self_confidence[i] = p[i, labels[i]]."""
+    for i in range(labels.size):
+        self_confidence[i] = p[i, labels[i]]
+
+
+@kernel
+def add_self_confidence(self_confidence, labels, counts, coarse, fine):
+    """Add the self-confidence of each row to the sums of its class: coarse * 2**-30 + fine * 2**-60."""
     for i in range(labels.size):
         j = labels[i]
-        scaled = p[i, j] * 2.0**30
+        scaled = self_confidence[i] * 2.0**30
         # no number of [0, 1], give or take the slack: the sweep will report it, an integer cannot hold it
         if not (-(2.0**11) < scaled < 2.0**31):
             scaled = 0.0
