@@ -15,7 +15,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 #: Modules that users call, loaded when first named (PEP 562).
-_MODULES = frozenset({"benchmarking", "count", "dataset", "experimental", "filter", "rank"})
+_MODULES = frozenset({"benchmarking", "count", "cross_validation", "dataset", "experimental", "filter", "rank", "review"})
 
 __all__ = ["__version__", *sorted(_MODULES)]
 

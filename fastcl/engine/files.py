@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,28 @@ from fastcl.core.errors import sentence
 from fastcl.core.validation import check_kind, check_same_length, check_shape
 from fastcl.engine.blocks import BLOCK_BYTES, Piece, Source, array_pieces, open_source, working_dtype
 
+#: How Arrow writes the types of lists that are a row of probabilities each.
+LISTS = ("list", "large_list", "fixed_size_list")
+FLOATS = frozenset({"halffloat", "float", "double"})
+
+
+@dataclass(frozen=True)
+class ColumnsOf(PathLike[str]):
+    """The path of a table of which some columns are meant, in this order: one of lists, or one a class."""
+
+    path: str | PathLike[str]
+    columns: tuple[str, ...]
+
+    def __fspath__(self) -> str:
+        return fspath(self.path)
+
 
 def open_file(
     labels: Any, path: str | PathLike[str], class_names: Sequence[Hashable] | None, columns: Sequence[str] | None = None
 ) -> Source:
     """Return the probabilities in a ``.npy`` or Parquet file, with their labels, as a source of blocks."""
+    if columns is None and isinstance(path, ColumnsOf):
+        columns = path.columns
     if Path(path).suffix.lower() in {".parquet", ".pq"}:
         return open_parquet(labels, path, class_names, columns)
     return open_source(labels, open_npy("pred_probs", path), class_names=class_names)
@@ -43,7 +61,8 @@ def open_npy(name: str, path: str | PathLike[str]) -> npt.NDArray[Any]:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        fix = "Was it written to the end?"
+        pickled = "Python objects" in str(error)
+        fix = "Save strings with a dtype like 'U10', not object." if pickled else "Was it written to the end?"
         raise ValueError(sentence(name, "be a complete .npy file", f"{fspath(path)!r} ({error})", fix)) from error
 
 
@@ -52,26 +71,22 @@ def open_parquet(
 ) -> Source:
     """Return probabilities in a Parquet file as a source of blocks.
 
-    They are the one column of fixed-size lists, or else all columns of floating-point numbers, which then name
+    They are the one column of lists of floats, or else all columns of floating-point numbers, which then name
     the classes; `columns` picks others. `labels` may be the name of another column of the file.
     """
-    file = _parquet_file(path)
-    schema = file.schema_arrow
     in_file = isinstance(labels, str) and not labels.endswith(".npy")
-    if in_file and labels not in schema.names:
-        raise ValueError(sentence("labels", f"name a column of {fspath(path)!r}", repr(labels), _columns_of(schema)))
-    chosen = _probability_columns(schema, columns, labels if in_file else None, path)
-    is_list = len(chosen) == 1 and _list_size(schema.field(chosen[0]).type) > 0
-    n_classes = _list_size(schema.field(chosen[0]).type) if is_list else len(chosen)
-    dtype = _numpy_type(schema.field(chosen[0]).type, is_list)
-    n_rows = file.metadata.num_rows
-    check_shape("pred_probs", (n_rows, n_classes))
-    names = class_names if class_names is not None or is_list else chosen
     if in_file:
-        labels = file.read(columns=[labels]).column(0)
+        label_column, labels = labels, read_parquet_column("labels", path, labels)
     elif isinstance(labels, (str, PathLike)):
         labels = open_npy("labels", labels)
-    encoded = as_labels(labels, n_classes, names)
+    with parquet_file("pred_probs", path) as file:
+        chosen = probability_columns(path, file, columns, label_column if in_file else None)
+        n_rows = file.metadata.num_rows
+        n_classes, dtype = _row_type(file, chosen)
+    is_list = n_classes is not None
+    n_classes = len(chosen) if n_classes is None else n_classes
+    check_shape("pred_probs", (n_rows, n_classes))
+    encoded = as_labels(labels, n_classes, class_names if class_names is not None or is_list else chosen)
     check_same_length(len(encoded.codes), n_rows)
 
     def pieces() -> Iterator[Piece]:
@@ -83,17 +98,52 @@ def open_parquet(
     return Source(n_rows, n_classes, working_dtype(dtype), encoded.codes, encoded.class_names, pieces)
 
 
-def _parquet_file(path: str | PathLike[str]) -> Any:
+def parquet_file(name: str, path: str | PathLike[str]) -> Any:
+    """Open a Parquet file; the caller closes it."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(sentence(name, "be the path of an existing file", repr(fspath(path))))
     try:
         import pyarrow.parquet
     except ImportError as error:
         raise ImportError("Reading Parquet needs pyarrow: pip install 'fastcl[io]'.") from error
-    if not Path(path).is_file():
-        raise FileNotFoundError(sentence("pred_probs", "be the path of an existing file", repr(fspath(path))))
     try:
-        return pyarrow.parquet.ParquetFile(path)
+        return pyarrow.parquet.ParquetFile(fspath(path))
     except (pyarrow.ArrowInvalid, OSError) as error:
-        raise ValueError(sentence("pred_probs", "be a Parquet file", f"{fspath(path)!r} ({error})")) from error
+        raise ValueError(sentence(name, "be a complete Parquet file", f"{fspath(path)!r} ({error})")) from error
+
+
+def read_parquet_column(name: str, path: str | PathLike[str], column: str) -> Any:
+    """Return one column of a Parquet file as an Arrow array."""
+    with parquet_file(name, path) as file:
+        _require_columns(name, path, file, [column])
+        return file.read(columns=[column]).column(column)
+
+
+def probability_columns(path: Any, file: Any, columns: Sequence[str] | None, label: str | None) -> list[str]:
+    """Return the columns that hold probabilities: those asked for, else the one of lists, else all floats."""
+    schema = file.schema_arrow
+    if columns is not None:
+        _require_columns("pred_probs", path, file, columns)
+        return list(columns)
+    fields = [field for field in schema if field.name != label]
+    lists = [field.name for field in fields if is_list_type(field.type) and str(field.type.value_type) in FLOATS]
+    floats = [field.name for field in fields if str(field.type) in FLOATS]
+    if len(lists) == 1:
+        return lists
+    if not floats:
+        rule = "hold one column of lists of floats, or one column of floats for each class"
+        raise ValueError(sentence("pred_probs", rule, f"neither in {fspath(path)!r}", _columns_of(schema)))
+    return floats
+
+
+def _require_columns(name: str, path: Any, file: Any, columns: Sequence[str]) -> None:
+    """Raise ValueError unless the file has each of the columns, once."""
+    names = file.schema_arrow.names
+    for column in columns:
+        if (count := names.count(column)) != 1:
+            got = repr(column) + (f", which it has {count} times" if count else "")
+            fix = _columns_of(file.schema_arrow)
+            raise ValueError(sentence(name, f"name a column of {fspath(path)!r}", got, fix))
 
 
 def _columns_of(schema: Any) -> str:
@@ -101,33 +151,27 @@ def _columns_of(schema: Any) -> str:
     return f"Its columns are {shown}{', ...' if len(schema.names) > 12 else ''}."
 
 
-def _probability_columns(schema: Any, columns: Sequence[str] | None, label: str | None, path: Any) -> list[str]:
-    """Return the columns that hold probabilities: those asked for, else lists, else all floats."""
-    if columns is not None:
-        if missing := [column for column in columns if column not in schema.names]:
-            fix = _columns_of(schema)
-            raise ValueError(sentence("pred_probs", f"name columns of {fspath(path)!r}", repr(missing[0]), fix))
-        return list(columns)
-    fields = [field for field in schema if field.name != label]
-    lists = [field.name for field in fields if _list_size(field.type) > 0]
-    floats = [field.name for field in fields if str(field.type) in {"halffloat", "float", "double"}]
-    if len(lists) == 1:
-        return lists
-    if not floats:
-        rule = "hold one column of fixed-size lists, or one column of floats for each class"
-        raise ValueError(sentence("pred_probs", rule, f"neither in {fspath(path)!r}", _columns_of(schema)))
-    return floats
+def is_list_type(kind: Any) -> bool:
+    """Tell whether an Arrow type is one of lists."""
+    return str(kind).startswith(tuple(f"{name}<" for name in LISTS))
 
 
-def _list_size(kind: Any) -> int:
-    """Return the length of the lists of an Arrow type, -1 if it is no type of fixed-size lists."""
-    return getattr(kind, "list_size", -1)
-
-
-def _numpy_type(kind: Any, is_list: bool) -> np.dtype[Any]:
-    dtype = np.dtype((kind.value_type if is_list else kind).to_pandas_dtype())
+def _row_type(file: Any, columns: Sequence[str]) -> tuple[int | None, np.dtype[Any]]:
+    """Return the length of the lists, None if each class is a column, and the type of the probabilities."""
+    kinds = [file.schema_arrow.field(column).type for column in columns]
+    is_list = len(kinds) == 1 and is_list_type(kinds[0])
+    types = [np.dtype((kind.value_type if is_list else kind).to_pandas_dtype()) for kind in kinds]
+    dtype = np.result_type(*types)
     check_kind("pred_probs", np.empty(0, dtype))
-    return dtype
+    return (_list_length(file, columns[0], kinds[0]) if is_list else None), dtype
+
+
+def _list_length(file: Any, column: str, kind: Any) -> int:
+    """Return the length of a column's lists: of its type, or else of the first of them."""
+    if hasattr(kind, "list_size"):
+        return int(kind.list_size)
+    first = next(file.iter_batches(batch_size=1, columns=[column]), None)
+    return len(first.column(column)[0] or ()) if first is not None and len(first) else 0
 
 
 def _batches(
@@ -135,12 +179,34 @@ def _batches(
 ) -> Iterator[npt.NDArray[Any]]:
     """Yield the probabilities in batches of rows."""
     size = max(1, 4 * BLOCK_BYTES // (n_classes * dtype.itemsize))
-    with _parquet_file(path) as file:
+    with parquet_file("pred_probs", path) as file:
+        start = 0
         for batch in file.iter_batches(batch_size=size, columns=columns):
-            if any(column.null_count for column in batch.columns) or (is_list and batch.column(0).flatten().null_count):
-                raise ValueError(sentence("pred_probs", "hold no nulls", f"some in {fspath(path)!r}"))
+            arrays = [batch.column(column) for column in columns]
+            _refuse_nulls(arrays, start)
             if is_list:
-                yield batch.column(0).flatten().to_numpy().reshape(-1, n_classes)
+                yield _rows_of_lists(arrays[0], n_classes, start)
             else:
-                by_name = [batch.column(batch.schema.get_field_index(column)) for column in columns]
-                yield np.column_stack([column.to_numpy().astype(dtype, copy=False) for column in by_name])
+                yield np.column_stack([array.to_numpy().astype(dtype, copy=False) for array in arrays])
+            start += len(batch)
+
+
+def _refuse_nulls(arrays: list[Any], start: int) -> None:
+    for array in arrays:
+        if array.null_count:
+            row = start + array.is_null().to_numpy(zero_copy_only=False).argmax()
+            raise ValueError(sentence("pred_probs", "hold no nulls", f"one in row {row:,}"))
+
+
+def _rows_of_lists(array: Any, n_classes: int, start: int) -> npt.NDArray[Any]:
+    """Return lists of one length as the rows of an array."""
+    values = array.flatten()
+    lengths = array.value_lengths().to_numpy()
+    if (uneven := np.flatnonzero(lengths != n_classes)).size:
+        got = f"{lengths[uneven[0]]} in row {start + uneven[0]:,}"
+        raise ValueError(sentence("pred_probs", f"hold lists of {n_classes} numbers, as in its first row", got))
+    if values.null_count:
+        row = start + values.is_null().to_numpy(zero_copy_only=False).argmax() // n_classes
+        raise ValueError(sentence("pred_probs", "hold no nulls", f"one in row {row:,}"))
+    rows: npt.NDArray[Any] = values.to_numpy().reshape(-1, n_classes)
+    return rows

@@ -1,0 +1,130 @@
+"""What can be typed. Only the standard library: ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+from fastcl import __version__
+
+DESCRIPTION = """\
+Find the labels that are probably wrong, and what they should be: a summary on
+stdout, and in DIR the ranked worklist (worklist.csv, worklist.parquet) with a
+manifest of what it was made from.
+"""
+
+EXAMPLES = """\
+examples:
+  fastcl audit --demo
+  fastcl audit data.csv --label y --pred-probs "p_*"
+  fastcl audit data.parquet --label y --pred-probs probs.npy --out audit
+  fastcl audit labels.npy --pred-probs probs.npy --fail-on "label>2%"
+
+exit code: 0 done, 1 more issues than --fail-on allows, 2 not done
+"""
+
+
+class Limit(NamedTuple):
+    """How many label issues are too many: a number of rows, or a share of them."""
+
+    text: str
+    bound: Fraction
+    is_share: bool
+    includes_bound: bool
+
+    def is_broken(self, n_issues: int, n_rows: int) -> bool:
+        """Tell whether there are too many issues.
+
+        Examples
+        --------
+        >>> parse_limit("label>2%").is_broken(20, 1000), parse_limit("label>=2%").is_broken(20, 1000)
+        (False, True)
+        """
+        bound = self.bound * n_rows if self.is_share else self.bound
+        return n_issues > bound or (self.includes_bound and n_issues == bound)
+
+
+def parse_limit(text: str) -> Limit:
+    """Read ``label>2%``, ``label>20``, or these with ``>=``."""
+    match = re.fullmatch(r"\s*label\s*(>=?)\s*(\d+(?:\.\d+)?)\s*(%?)\s*", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"must be like 'label>2%' or 'label>20'; got {text!r}")
+    sign, number, percent = match.groups()
+    return Limit(text.strip(), Fraction(number) / (100 if percent else 1), bool(percent), sign == ">=")
+
+
+def parse_classes(text: str) -> list[str]:
+    """Read a comma-separated list of class names."""
+    return [name.strip() for name in text.split(",")]
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; the result holds `command`, None if none was typed."""
+    parser = argparse.ArgumentParser(prog="fastcl", description="Find wrong labels in data of any size.")
+    parser.add_argument("--version", action="version", version=f"fastcl {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _add_audit(commands)
+    commands.add_parser("doctor", help="print versions, threads and cache directory")
+    commands.add_parser("warmup", help="fill the compile cache, so that no later run has to compile")
+    return parser
+
+
+def _add_audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    audit = commands.add_parser(
+        "audit",
+        help="find the labels that are probably wrong, and what they should be",
+        usage="fastcl audit DATA --label COL --pred-probs FILE|COLS [--out DIR] [options]\n"
+        "       fastcl audit --demo [--out DIR]",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    audit.add_argument("data", metavar="DATA", type=Path, nargs="?", help=".csv, .tsv, .jsonl, .parquet or .npy file")
+    audit.add_argument("--demo", action="store_true", help="find label errors among handwritten digits, with pictures")
+    _add_inputs(audit.add_argument_group("what to read"))
+    _add_search(audit.add_argument_group("what to look for"))
+    _add_outputs(audit.add_argument_group("what to show"))
+    audit.set_defaults(refuse=audit.error)
+
+
+def _add_inputs(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--label", metavar="COL", help="column of the given labels (none for a plain .npy array)")
+    group.add_argument(
+        "--pred-probs",
+        metavar="FILE|COLS",
+        help="out-of-sample predicted probabilities: a file of one of the types above, or columns of DATA, one a "
+        "class (names, comma separated, or patterns like 'p_*') or one of lists; columns are matched to labels by "
+        "name, less what all of them begin or end with",
+    )
+    group.add_argument(
+        "--classes", metavar="A,B,C", type=parse_classes, help="what the probabilities stand for, in order"
+    )
+
+
+def _add_search(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--filter-by",
+        metavar="RULE",
+        default="prune_by_noise_rate",
+        help="what makes an issue: prune_by_noise_rate (default), prune_by_class, both, confident_learning, "
+        "predicted_neq_given, low_normalized_margin or low_self_confidence",
+    )
+    group.add_argument(
+        "--rank-by",
+        metavar="SCORE",
+        default="self_confidence",
+        help="score, low is bad: self_confidence (default), normalized_margin or confidence_weighted_entropy",
+    )
+    group.add_argument("--frac-noise", metavar="X", type=float, default=1.0, help="share of the issues to find (1.0)")
+    group.add_argument("--min-examples", metavar="N", type=int, default=1, help="rows to leave in each class (1)")
+    group.add_argument("--jobs", metavar="N", type=int, help="threads (default: all usable CPUs)")
+
+
+def _add_outputs(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--out", metavar="DIR", type=Path, help="where files go (fastcl-audit; fastcl-demo for --demo)")
+    group.add_argument("--top", metavar="N", type=int, default=10, help="issues to show (10)")
+    group.add_argument("--fail-on", metavar="LIMIT", type=parse_limit, help="exit with 1 if 'label>2%%' or 'label>20'")
+    group.add_argument("-q", "--quiet", action="store_true", help="show warnings and errors only")

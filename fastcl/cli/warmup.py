@@ -1,0 +1,92 @@
+"""``fastcl warmup``: compile every kernel now, so that no later run has to.
+
+It simply does, on a tiny problem, what users do: the cache then holds what their calls need, type by type.
+"""
+
+from __future__ import annotations
+
+import logging
+from argparse import Namespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcl.cli import words
+from fastcl.cli.cache import chosen_directory, count_cached, is_chosen_used
+from fastcl.core.constants import SPARSE_ABOVE
+from fastcl.core.jit import cache_directory
+
+Floats = npt.NDArray[np.floating[Any]]
+Labels = npt.NDArray[np.int64]
+
+
+def run(options: Namespace) -> int:
+    """Run ``fastcl warmup`` and return its exit code."""
+    directory = cache_directory()
+    if not is_chosen_used():
+        raise OSError(
+            f"FASTCL_CACHE_DIR must name a directory that can be written to; got {str(chosen_directory())!r}."
+        )
+    if directory is None:
+        raise OSError("No directory for compiled kernels is writable: set FASTCL_CACHE_DIR.")
+    warm_up()
+    words.data(f"{count_cached()} compiled kernels in {directory}")
+    return 0
+
+
+def warm_up() -> None:
+    """Call everything that runs kernels, with float32 and float64 probabilities."""
+    logging.getLogger("fastcl").addHandler(logging.NullHandler())
+    for dtype in (np.float32, np.float64):
+        labels, pred_probs = make_problem(300, 5, dtype)
+        _filter(labels, pred_probs)
+        _score(labels, pred_probs)
+        _count(labels, pred_probs)
+        _filter_many_classes(*make_problem(60, SPARSE_ABOVE + 1, dtype))
+
+
+def make_problem(n_rows: int, n_classes: int, dtype: npt.DTypeLike) -> tuple[Labels, Floats]:
+    """Return labels, a fifth of them wrong, and probabilities that know the true classes rather well."""
+    rng = np.random.default_rng(0)
+    true = np.arange(n_rows) % min(n_classes, 6)
+    labels = np.where(rng.random(n_rows) < 0.2, rng.permutation(true), true)
+    pred_probs = rng.random((n_rows, n_classes)) / n_classes
+    pred_probs[np.arange(n_rows), true] += rng.random(n_rows)
+    return labels, (pred_probs / pred_probs.sum(axis=1, keepdims=True)).astype(dtype)
+
+
+def _filter(labels: Labels, pred_probs: Floats) -> None:
+    from fastcl.filter import FILTERS, find_label_issues
+
+    for filter_by in FILTERS:
+        find_label_issues(labels, pred_probs, filter_by=filter_by)
+
+
+def _filter_many_classes(labels: Labels, pred_probs: Floats) -> None:
+    from fastcl.filter import find_label_issues
+
+    for filter_by in ("both", "low_normalized_margin"):
+        find_label_issues(labels, pred_probs, filter_by=filter_by)
+
+
+def _score(labels: Labels, pred_probs: Floats) -> None:
+    from fastcl.core.scores import METHODS
+    from fastcl.rank import get_label_quality_ensemble_scores, get_label_quality_scores
+
+    for method in METHODS:
+        get_label_quality_scores(labels, pred_probs, method=method)
+    get_label_quality_scores(labels, pred_probs, adjust_pred_probs=True)
+    for weighting in ("accuracy", "log_loss_search"):
+        get_label_quality_ensemble_scores(
+            labels, [pred_probs, pred_probs], weight_ensemble_members_by=weighting, verbose=False
+        )
+
+
+def _count(labels: Labels, pred_probs: Floats) -> None:
+    from fastcl.count import compute_confident_joint, num_label_issues
+    from fastcl.dataset import health_summary
+
+    compute_confident_joint(labels, pred_probs)
+    num_label_issues(labels, pred_probs)
+    health_summary(labels, pred_probs, verbose=False)

@@ -1,0 +1,173 @@
+"""CSV and JSON Lines, through pandas and the standard library.
+
+Labels are taken as they are written. Only if every label of a CSV file is a whole number written plainly (``7``,
+or ``7.0`` as pandas leaves it) are they integers; ``007``, ``yes`` and ``NA`` are names, and an empty cell is a
+missing label. JSON knows its types. Probabilities are read to the last bit.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcl.core.errors import sentence
+from fastcl.engine.tables.table import Probabilities, whole_numbers
+
+#: A whole number as no class name is written: no leading zeros, no sign but a minus, no more than int64 holds.
+WHOLE_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.0+)?")
+
+#: What stands for a missing probability in a CSV file.
+MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
+
+#: Lines of JSON turned into columns at a time: enough to make the overhead vanish.
+LINES = 50_000
+
+
+class TextTable(ABC):
+    """A file that has to be read from its beginning to its end."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.path = path
+        self._name = name
+        self.names = self._read_names()
+
+    def read(self, label: str | None, columns: Sequence[str]) -> tuple[Any, Probabilities]:
+        """Return the labels and the probabilities in `columns`."""
+        frame = self._read_columns(list(dict.fromkeys([str(label), *columns])), label)
+        return whole_numbers(frame[label]), _probabilities(frame, columns)
+
+    def read_probabilities(self, without: str | None) -> Probabilities:
+        """Return the one column of lists, or else all columns of numbers.
+
+        Of columns of whole numbers only those count that hold nothing but 0 and 1: others are row numbers or ids.
+        """
+        names = [name for name in self.names if name != without]
+        frame = self._read_columns(names, None)
+        if lists := [name for name in names if len(frame) and isinstance(frame[name].iloc[0], list)]:
+            return _probabilities(frame, lists[:1])
+        columns = [name for name in names if _may_be_probabilities(frame[name])]
+        if not columns:
+            rule = "hold one column of numbers for each class"
+            raise ValueError(sentence(self._name, rule, f"none in {self.path.name!r}"))
+        return _probabilities(frame, columns)
+
+    @abstractmethod
+    def _read_names(self) -> list[str]:
+        """Return the names of the columns."""
+
+    @abstractmethod
+    def _read_columns(self, columns: list[str], label: str | None) -> Any:
+        """Return columns as a frame, `label` as it is written."""
+
+
+class CsvTable(TextTable):
+    """Values separated by commas, or by tabs."""
+
+    def _read_names(self) -> list[str]:
+        return list(self._read(nrows=0).columns)
+
+    def _read_columns(self, columns: list[str], label: str | None) -> Any:
+        missing = {column: [""] if column == label else MISSING for column in columns}
+        frame = self._read(usecols=columns, dtype={} if label is None else {label: str}, na_values=missing)
+        if label is not None:
+            frame[label] = _as_written(frame[label])
+        return frame
+
+    def _read(self, **options: Any) -> Any:
+        import pandas as pd
+
+        if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):  # later versions are exact without being asked
+            options["float_precision"] = "round_trip"
+        options["sep"] = "\t" if self.path.suffix.lower() == ".tsv" else ","
+        options |= {"index_col": False, "keep_default_na": False, "low_memory": False, "encoding": "utf-8-sig"}
+        try:
+            return pd.read_csv(self.path, **options)
+        except ValueError as error:
+            got = f"{self.path.name!r} ({error})"
+            raise ValueError(sentence(self._name, "be a complete CSV file", got)) from error
+
+
+class JsonlTable(TextTable):
+    """One JSON object a line; blank lines do not count."""
+
+    def _read_names(self) -> list[str]:
+        with self.path.open("rb") as file:
+            first = next(self._objects(file), None)
+        if first is None:
+            raise self._no_object(f"{self.path.name!r} without any")
+        return list(first)
+
+    def _read_columns(self, columns: list[str], label: str | None) -> Any:
+        import pandas as pd
+
+        with self.path.open("rb") as file:
+            rows = ({column: record.get(column) for column in columns} for record in self._objects(file))
+            batches = iter(partial(lambda: list(islice(rows, LINES))), [])
+            return pd.concat([pd.DataFrame(batch, columns=columns) for batch in batches], ignore_index=True)
+
+    def _objects(self, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                raise self._no_object(f"no JSON in line {number:,} of {self.path.name!r} ({error})") from error
+            if not isinstance(record, dict):
+                raise self._no_object(f"{type(record).__name__} in line {number:,} of {self.path.name!r}")
+            yield record
+
+    def _no_object(self, got: str) -> ValueError:
+        return ValueError(sentence(self._name, "hold one JSON object a line", got))
+
+
+def _as_written(labels: Any) -> Any:
+    """Return text labels as integers if every one of them is a whole number."""
+    distinct = labels.unique()
+    if all(isinstance(text, str) and WHOLE_NUMBER.fullmatch(text) for text in distinct):
+        return labels.map({text: int(text.partition(".")[0]) for text in distinct}).astype(np.int64)
+    return labels
+
+
+def _may_be_probabilities(column: Any) -> bool:
+    return column.dtype.kind == "f" or (column.dtype.kind in "iu" and bool(column.isin([0, 1]).all()))
+
+
+def _probabilities(frame: Any, columns: Sequence[str]) -> Probabilities:
+    """Return columns of numbers, or one of lists, as a matrix."""
+    if len(columns) == 1 and len(frame) and isinstance(frame[columns[0]].iloc[0], list):
+        return Probabilities(_matrix_of_lists(frame[columns[0]]), None)
+    for column in columns:
+        if frame[column].dtype.kind not in "fiu":
+            raise ValueError(sentence("pred_probs", "hold numbers", _first_text(frame[column])))
+    return Probabilities(frame[list(columns)].to_numpy(np.float64), list(columns))
+
+
+def _first_text(column: Any) -> str:
+    """Return the first value of a column that is no number, and where it is."""
+    import pandas as pd
+
+    is_text = pd.to_numeric(column, errors="coerce").isna() & column.notna()
+    row = int(is_text.to_numpy().argmax())
+    return f"{column.iloc[row]!r} in column {column.name!r}, row {row:,}"
+
+
+def _matrix_of_lists(column: Any) -> npt.NDArray[Any]:
+    length = len(column.iloc[0])
+    for row, values in enumerate(column):
+        if not isinstance(values, list) or len(values) != length:
+            got = f"{values!r:.40} in row {row:,}"
+            raise ValueError(sentence("pred_probs", f"hold lists of {length} numbers, as in its first row", got))
+    try:
+        return np.array(column.tolist(), np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(sentence("pred_probs", "hold lists of numbers", str(error))) from error

@@ -1,0 +1,1 @@
+"""What people look at: summaries, pictures, pages. Made of results only, never of kernels."""

@@ -1,0 +1,40 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from problems import ALL_PROBLEMS, PROBLEMS, TIED_PROBLEMS, Problem, real_data_path
+
+# The machine may be slow and the first call compiles; the same examples each time make a failure repeatable.
+settings.register_profile("fastcl", deadline=None, max_examples=30, derandomize=True)
+settings.load_profile("fastcl")
+
+
+@pytest.fixture(params=PROBLEMS, ids=lambda name: name.replace(" ", "_"))
+def problem(request: pytest.FixtureRequest) -> Problem:
+    """A problem in which no two rows tie."""
+    return PROBLEMS[request.param]
+
+
+@pytest.fixture(params=TIED_PROBLEMS, ids=lambda name: name.replace(" ", "_"))
+def tied_problem(request: pytest.FixtureRequest) -> Problem:
+    """A problem full of ties."""
+    return TIED_PROBLEMS[request.param]
+
+
+@pytest.fixture(params=ALL_PROBLEMS, ids=lambda name: name.replace(" ", "_"))
+def any_problem(request: pytest.FixtureRequest) -> Problem:
+    """Any problem, with ties or without."""
+    return ALL_PROBLEMS[request.param]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data with known answers; a test that needs it is skipped where it is absent."""
+    path = real_data_path()
+    if not path.is_dir():
+        pytest.skip(f"no real data at {path} (set $FASTCL_DATA)")
+    return path
