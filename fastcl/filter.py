@@ -101,7 +101,7 @@ def find_label_issues(
         Must be False; see `docs/coming-from-cleanlab.md`.
     thresholds : array-like of shape (n_classes,), optional
         How probable a class must be to be confident; by default the mean probability of the class among rows
-        given it. If known, the data is read once less.
+        given it. If known, no row is read twice for its confident class.
     class_names : sequence of n_classes names, optional
         What the columns of `pred_probs` stand for, if `labels` holds names; sorted by default.
 
@@ -120,8 +120,8 @@ def find_label_issues(
 
     Notes
     -----
-    Reads one probability a row, then all once, then, for ``"prune_by_noise_rate"``, the few rows that can still
-    matter. Keeps at most 40 bytes a row and n_classes**2 counts a thread, and nothing after it returns. Ties go
+    Reads the data once, and again the few rows whose confident class the first pass leaves open and, for
+    ``"prune_by_noise_rate"``, those that can still be among the largest margins of a pair. Keeps at most 40 bytes a row and n_classes**2 counts a thread, and nothing after it returns. Ties go
     to the earlier row. With `num_to_remove_per_class`, ``"prune_by_noise_rate"`` counts by the class that the
     model suggests and ``"prune_by_class"`` by the given class, as in the reference.
 
@@ -190,12 +190,14 @@ def find_predicted_neq_given(
     >>> find_predicted_neq_given([0, 1, 1], np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]))
     array([False,  True, False])
     """
+    from fastcl.core.scores import Scoring
     from fastcl.engine.blocks import open_source
-    from fastcl.engine.run import confident_sweep
+    from fastcl.engine.run import scored_sweep
 
     _refuse_multi_label(multi_label)
-    sweep = confident_sweep(open_source(labels, pred_probs, class_names=class_names), n_jobs=n_jobs)
-    return sweep.summary.predicted != sweep.labels
+    source = open_source(labels, pred_probs, class_names=class_names)
+    rows = scored_sweep(source, Scoring("self_confidence"), n_jobs=n_jobs)
+    return rows.summary.predicted != rows.labels
 
 
 def find_label_issues_using_argmax_confusion_matrix(

@@ -44,7 +44,7 @@ def num_label_issues(
     multi_label : bool
         Must be False; see `docs/coming-from-cleanlab.md`.
     thresholds : array-like of shape (n_classes,), optional
-        Class thresholds, if known: saves the first pass over the data.
+        How probable a class must be to be confident; by default `get_confident_thresholds`.
     class_names : sequence of n_classes names, optional
         What the columns of `pred_probs` stand for, if `labels` holds names; sorted by default.
     n_jobs : int, optional

@@ -151,7 +151,7 @@ def confident_sweep(
     n_threads = resolve_n_jobs(n_jobs)
     if thresholds is None:
         thresholds = sums.finalize()
-        settle_rows(source, labels, summary, thresholds, n_threads)
+        settle_all(source, labels, summary, thresholds, n_threads)
         states = fold_summary(labels, summary, of_confident, source.n_classes, n_threads)
     if not scoring.adjust_pred_probs:
         scores = scoring.of_summary(summary, source.n_classes)
@@ -160,7 +160,7 @@ def confident_sweep(
     return Sweep(source, labels, summary, scores, sums.counts, thresholds, joint, n_issues, n_threads)
 
 
-def settle_rows(
+def settle_all(
     source: Source,
     labels: npt.NDArray[np.int32],
     summary: RowSummary,
