@@ -15,7 +15,9 @@ from typing import Any
 __version__ = "0.1.0"
 
 #: Modules that users call, loaded when first named (PEP 562).
-_MODULES = frozenset({"benchmarking", "count", "cross_validation", "dataset", "experimental", "filter", "rank", "review"})
+_MODULES = frozenset(
+    {"benchmarking", "count", "cross_validation", "dataset", "experimental", "filter", "rank", "review"}
+)
 
 __all__ = ["__version__", *sorted(_MODULES)]
 

@@ -299,6 +299,7 @@ def _sweep(data: _Data, dense: str) -> Sweep:
     source = open_source(data.labels, data.pred_probs, class_names=data.class_names)
     if dense:
         check_dense(dense, source.n_classes)
+    source.require(2)
     sweep = confident_sweep(source)
     check_two_classes(sweep.class_counts)
     return sweep

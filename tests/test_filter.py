@@ -5,7 +5,19 @@ import numpy as np
 import pytest
 from cleanlab import count as cleanlab_count
 from cleanlab import filter as cleanlab_filter
-from problems import ALL_PROBLEMS, FILTERS, METHODS, PROBLEMS, PRUNE_FILTERS, Problem, make_problem, quietly, reference
+from problems import (
+    ALL_PROBLEMS,
+    FILTERS,
+    METHODS,
+    PROBLEMS,
+    PRUNE_FILTERS,
+    TIED_PROBLEMS,
+    Problem,
+    make_problem,
+    off_by_slack,
+    quietly,
+    reference,
+)
 
 from fastcl import count
 from fastcl.core import pair_margins
@@ -218,6 +230,28 @@ def test_rows_that_their_label_wins_are_no_issues(filter_by):
     assert_masks_match(
         Problem(labels, pred_probs), issues, cleanlab_issues(Problem(labels, pred_probs), filter_by=filter_by)
     )
+
+
+@every_filter
+@pytest.mark.parametrize("name", ["eighths", "eighths of a weak model", "eighths, float32", "certain"])
+def test_issues_of_probabilities_off_by_the_slack_match_naive(name, filter_by):
+    problem = off_by_slack(TIED_PROBLEMS[name])
+    issues = find_label_issues(*problem.both(), filter_by=filter_by)
+    assert_masks_match(problem, issues, naive.find_label_issues(*problem.both(), filter_by=filter_by))
+    predicted = naive.predicted_classes(problem.pred_probs)
+    np.testing.assert_array_equal(find_predicted_neq_given(*problem.both()), predicted != problem.labels)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_label_that_ties_after_its_head_start_wins_only_over_later_classes(dtype):
+    low = dtype(0.25)
+    high = low + dtype(1e-6)
+    pred_probs = np.array([[low, high, 0.0], [0.0, low, high], [high, low, 0.0], [0.0, high, low], [high, 0.0, low]])
+    labels = np.array([0, 1, 1, 2, 2])
+    problem = Problem(labels, pred_probs.astype(dtype))
+    issues = find_label_issues(*problem.both(), filter_by="predicted_neq_given")
+    assert issues.tolist() == [False, False, True, True, True]
+    assert_masks_match(problem, issues, cleanlab_issues(problem, filter_by="predicted_neq_given"))
 
 
 # -- ranking

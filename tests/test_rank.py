@@ -291,6 +291,9 @@ ENSEMBLES = {
     "two alike": (lambda labels, members: (labels, [members[0], members[0].copy()]))(*make_ensemble()),
     "float32": make_ensemble(dtype=np.float32),
     "weak": make_ensemble(strength=0.3, noise=0.5),
+    "rows of any sum": (lambda labels, members: (labels, [members[0] * 0.5, members[1], members[2] * 0.9]))(
+        *make_ensemble()
+    ),
     "far apart": (lambda labels, members: (labels, [members[0], np.eye(5)[(labels + 1) % 5] * 1.0]))(*make_ensemble()),
 }
 

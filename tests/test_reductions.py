@@ -256,8 +256,8 @@ def test_cuts_are_the_smallest_kept_values_of_full_groups():
 def test_lowest_per_class_does_not_depend_on_the_order_of_rows_but_in_ties():
     scores, order = PROBLEM.pred_probs[:, 0], np.random.default_rng(0).permutation(103)
     labels, counts = PROBLEM.labels.astype(np.int32), np.array([5, 3, 0, 40, 1])
-    rows = lowest_per_class(scores, labels, counts)
-    shuffled = lowest_per_class(scores[order], labels[order], counts)
+    (rows,) = lowest_per_class(scores, labels, counts)
+    (shuffled,) = lowest_per_class(scores[order], labels[order], counts)
     assert sorted(order[shuffled].tolist()) == sorted(rows.tolist())
 
 
@@ -280,14 +280,15 @@ def chosen_by(block, wanted, *, most=10**6, bounds=(0, 203), backwards=False, n_
     """Return the rows with the largest margins, searched for in blocks between `bounds`."""
     given, others = np.nonzero(wanted)
     chosen = np.zeros(203, bool)
-    for pairs in make_pairs(given, others, wanted[given, others], 5, most):
+    led = np.bincount(block.labels[block.summary.predicted != block.labels], minlength=5)
+    for pairs in make_pairs(given, others, wanted[given, others], led, most):
         first = LargestMargins.collect(pairs, block.labels, block.summary)
         for part in first.parts(n_parts):
             first.offer(part)
         margins = first.finalize()
         worth = margins.worth_a_look(block.labels, block.summary)
         for start, stop in list(pairwise(bounds))[:: -1 if backwards else 1]:
-            rows = worth[(worth >= start) & (worth < stop)]
+            rows = np.flatnonzero(worth[start:stop]) + start
             part = Block(start, block.labels[start:stop], block.pred_probs[start:stop], RowSummary.empty(0, np.float64))
             for hits in margins.search(part, block.summary.predicted, rows):
                 margins.take(hits)
@@ -328,7 +329,7 @@ def test_no_pair_wants_no_row():
 def test_pairs_come_in_groups_of_about_as_many_wanted_rows(most):
     _, _, wanted = margin_problem(1, False)
     given, others = np.nonzero(wanted)
-    groups = list(make_pairs(given, others, wanted[given, others], 5, most))
+    groups = list(make_pairs(given, others, wanted[given, others], np.zeros(5, int), most))
     together = [
         (y, k, m) for pairs in groups for y, k, m in zip(pairs.owners(), pairs.others, pairs.wanted, strict=True)
     ]

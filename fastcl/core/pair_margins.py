@@ -58,16 +58,23 @@ class Pairs:
 
 
 def make_pairs(
-    given: npt.NDArray[np.int64], others: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64],
-    n_classes: int, most: int,
-) -> Iterator[Pairs]:  # fmt: skip
-    """Return triples sorted by given class as `Pairs` of at most about `most` wanted rows together."""
+    given: npt.NDArray[np.int64],
+    others: npt.NDArray[np.int64],
+    wanted: npt.NDArray[np.int64],
+    led: npt.NDArray[np.int64],
+    most: int,
+) -> Iterator[Pairs]:
+    """Return triples sorted by given class as `Pairs` that take about `most` entries of memory together.
+
+    An entry is a row that is wanted, or one of the ``led[y]`` rows of a class y that another class leads.
+    """
     if not len(given):
         return
-    turn = (np.cumsum(wanted) - 1) // max(1, most)
+    opens_class = np.diff(given, prepend=-1) > 0
+    turn = (np.cumsum(wanted + np.where(opens_class, led[given], 0)) - 1) // most
     bounds = np.flatnonzero(np.diff(turn, prepend=-1))
     for low, high in zip(bounds, [*bounds[1:], len(given)], strict=True):
-        offsets = np.searchsorted(given[low:high], np.arange(n_classes + 1))
+        offsets = np.searchsorted(given[low:high], np.arange(len(led) + 1))
         yield Pairs(offsets, others[low:high], wanted[low:high])
 
 
@@ -86,14 +93,15 @@ class LargestMargins:
     @classmethod
     def collect(cls, pairs: Pairs, labels: npt.NDArray[np.int32], summary: RowSummary) -> LargestMargins:
         """Gather the margins, each beside its row and the class it is held against."""
+        concerned = np.diff(pairs.offsets) > 0
         offsets = np.zeros(pairs.n_classes + 1, np.int64)
-        count_led(labels, summary.predicted, offsets)
+        count_led(labels, summary.predicted, concerned, offsets)
         np.cumsum(offsets, out=offsets)
         n_led, dtype = offsets[-1], summary.self_confidence.dtype
         rows, predicted = np.empty(n_led, np.int64), np.empty(n_led, np.int32)
         self_confidence, margins = np.empty(n_led, dtype), np.empty(n_led, dtype)
         place_led(
-            labels, summary.predicted, summary.self_confidence, summary.best_other, offsets[:-1].copy(),
+            labels, summary.predicted, concerned, summary.self_confidence, summary.best_other, offsets[:-1].copy(),
             rows, predicted, self_confidence, margins,
         )  # fmt: skip
         top = TopPerGroup.init(pairs.wanted, dtype)
@@ -151,13 +159,13 @@ class PairMargins:
     cut_rows: npt.NDArray[np.floating[Any]]
     top: TopPerGroup
 
-    def worth_a_look(self, labels: npt.NDArray[np.int32], summary: RowSummary) -> npt.NDArray[np.int64]:
-        """Return the rows, in order, that may have a margin above a cut and that step 1 has not offered."""
+    def worth_a_look(self, labels: npt.NDArray[np.int32], summary: RowSummary) -> npt.NDArray[np.bool_]:
+        """Tell which rows may have a margin above a cut that step 1 has not offered."""
         lowest = np.full(self.pairs.n_classes, np.inf, self.cuts.dtype)
         np.minimum.at(lowest, self.pairs.owners(), self.cuts)
         worth = np.empty(len(labels), np.bool_)
         mark_reaching(labels, summary.self_confidence, summary.best_other, lowest, worth)
-        return np.flatnonzero(worth)
+        return worth
 
     def search(self, block: Block, predicted: npt.NDArray[np.int32], rows: npt.NDArray[np.int64]) -> Iterator[Hits]:
         """Yield what some rows of one block have to offer.
@@ -189,17 +197,17 @@ class PairMargins:
 
 
 @kernel
-def count_led(labels, predicted, counts):
-    """counts[y + 1] += 1 for every row of class y whose predicted class is another."""
+def count_led(labels, predicted, concerned, counts):
+    """counts[y + 1] += 1 for every row of a class y concerned whose predicted class is another."""
     for i in range(labels.size):
-        counts[labels[i] + 1] += predicted[i] != labels[i]
+        counts[labels[i] + 1] += (predicted[i] != labels[i]) & concerned[labels[i]]
 
 
 @kernel
-def place_led(labels, predicted, self_confidence, best_other, ends, rows, tops, own, margins):
+def place_led(labels, predicted, concerned, self_confidence, best_other, ends, rows, tops, own, margins):
     """Write row, predicted class, self-confidence and margin of such rows behind the others of their class."""
     for i in range(labels.size):
-        if predicted[i] != labels[i]:
+        if predicted[i] != labels[i] and concerned[labels[i]]:
             place = ends[labels[i]]
             ends[labels[i]] = place + 1
             rows[place] = i

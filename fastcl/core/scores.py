@@ -70,13 +70,17 @@ class Scoring:
 
 def margin(self_confidence: Scores, best_other: Scores) -> Scores:
     """Return the normalized margin between the given label and the best other one, in [0, 1]."""
-    scores: Scores = (self_confidence - best_other + 1) / 2
+    scores: Scores = self_confidence - best_other
+    scores += 1
+    scores /= 2
     return scores
 
 
 def entropy_scores(self_confidence: Scores, entropy: npt.NDArray[np.float64], n_classes: int) -> Scores:
     """Return the confidence-weighted entropy of every row, in [0, 1]; with one class, 1."""
-    x = entropy / np.log(max(n_classes, 2)) / np.maximum(self_confidence, MIN_PROBABILITY)
+    if n_classes == 1:
+        return np.ones(len(entropy))
+    x = entropy / np.log(n_classes) / np.maximum(self_confidence, MIN_PROBABILITY)
     x = np.maximum(x, 0.0)  # probabilities that overshoot 1 by the slack
     scores = np.log(x + 1) / np.maximum(x, MIN_PROBABILITY)
     # A row without entropy is certain: of the given label, which is the best there is, or of another, the worst.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,11 +45,25 @@ def lowest(scores: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:
         return np.empty(0, np.int64)
     if count >= len(scores):
         return np.arange(len(scores))
-    cut = np.partition(scores, count - 1)[count - 1]
+    cut = _nth_lowest(scores, count)
     chosen = scores < cut
     ties = np.flatnonzero(scores == cut)
     chosen[ties[: count - np.count_nonzero(chosen)]] = True
     return np.flatnonzero(chosen)
+
+
+def _nth_lowest(scores: npt.NDArray[Any], count: int) -> Any:
+    """Return the score at position `count` (from 1) in ascending order.
+
+    A sample tells a score below which there are a few more than that: only these are copied and partitioned.
+    """
+    sample = np.sort(scores[:: max(1, len(scores) // 1024)])
+    bound = sample[min(len(sample) - 1, int(1.1 * len(sample) * count / len(scores)) + 16)]
+    candidates = scores[scores <= bound]
+    if len(candidates) < count:
+        candidates = scores.copy()
+    candidates.partition(count - 1)
+    return candidates[count - 1]
 
 
 @dataclass
@@ -146,15 +161,17 @@ def offer_lowest(scores, labels, offsets, sizes, values, rows):
 
 
 def lowest_per_class(
-    scores: npt.NDArray[Any], labels: npt.NDArray[np.int32], counts: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    """Return the rows of the ``counts[k]`` lowest scores among those of each class k.
+    scores: npt.NDArray[Any], labels: npt.NDArray[np.int32], counts: npt.NDArray[np.int64], most: int | None = None
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield the rows of the ``counts[k]`` lowest scores among those of each class k, at most about `most` at a time.
 
     Examples
     --------
-    >>> lowest_per_class(np.array([0.5, 0.1, 0.3]), np.array([0, 1, 0], np.int32), np.array([1, 0]))
-    array([2])
+    >>> list(lowest_per_class(np.array([0.5, 0.1, 0.3]), np.array([0, 1, 0], np.int32), np.array([1, 0])))
+    [array([2])]
     """
-    state = TopPerGroup.init(counts, scores.dtype)
-    offer_lowest(scores, labels, state.offsets, state.sizes, state.values, state.rows)
-    return state.finalize()
+    turn = np.cumsum(counts) // max(1, most or counts.sum() + 1)
+    for this in np.unique(turn):
+        state = TopPerGroup.init(np.where(turn == this, counts, 0), scores.dtype)
+        offer_lowest(scores, labels, state.offsets, state.sizes, state.values, state.rows)
+        yield state.finalize()

@@ -116,8 +116,7 @@ def get_confident_thresholds(
 
     Notes
     -----
-    Reads one probability a row; values are not checked. Sums are exact in units of 2**-60: the same bits for any
-    order of the rows.
+    Reads the data once. Sums are exact in units of 2**-60: the same bits for any order of the rows.
 
     Examples
     --------
@@ -125,11 +124,15 @@ def get_confident_thresholds(
     >>> get_confident_thresholds([0, 0, 1], np.array([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6]]))
     array([0.8, 0.6])
     """
+    from fastcl.core.reductions.thresholds import SelfConfidenceSums
     from fastcl.engine.blocks import open_source
-    from fastcl.engine.run import sum_self_confidence
+    from fastcl.engine.run import sweep_rows
 
     _refuse_multi_label(multi_label)
-    return sum_self_confidence(open_source(labels, pred_probs, class_names=class_names), n_jobs=n_jobs).finalize()
+    source = open_source(labels, pred_probs, class_names=class_names)
+    (sums,), _ = sweep_rows(source, [SelfConfidenceSums], n_jobs=n_jobs)
+    thresholds: npt.NDArray[np.float64] = sums.finalize()
+    return thresholds
 
 
 def compute_confident_joint(
@@ -296,6 +299,7 @@ def _sweep(
     source = open_source(labels, pred_probs, class_names=class_names)
     if dense:
         check_dense(dense, source.n_classes)
+    source.require(1 + (thresholds is None))
     given = None if thresholds is None else as_thresholds(thresholds, source.n_classes)
     return confident_sweep(source, thresholds=given, n_jobs=n_jobs)
 

@@ -239,11 +239,12 @@ def largest_margins(sweep: Sweep, pairs: Pairs, *, verbose: bool = False) -> npt
     first = LargestMargins.collect(pairs, labels, summary)
     for_each(first.parts(8 * n_threads), first.offer, n_threads)
     margins = first.finalize()
+    del first  # 28 bytes for each of its rows
     worth = margins.worth_a_look(labels, summary)
     one_at_a_time = Lock()
 
     def look(piece: Piece) -> None:
-        rows = _within(worth, piece)
+        rows = np.flatnonzero(worth[piece.start : piece.stop]) + piece.start
         if rows.size:
             for hits in margins.search(open_block(piece, sweep.source.dtype), summary.predicted, rows):
                 with one_at_a_time:
