@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
@@ -47,24 +48,25 @@ def seconds(function: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def interleaved(contestants: dict[str, Callable[[], Any]], rounds: dict[str, int]) -> dict[str, float]:
-    """Return the median time of each contestant, called in turns so that all meet the same noise."""
+def interleaved(contestants: dict[str, Callable[[], Any]], calls: dict[str, int], turns: int = 3) -> dict[str, float]:
+    """Return the median time of each contestant; each turn calls all of them, some several times in a row."""
     times: dict[str, list[float]] = {name: [] for name in contestants}
-    for turn in range(max(rounds.values())):
+    for _ in range(turns):
         for name, call in contestants.items():
-            if turn < rounds[name]:
-                times[name].append(seconds(call))
+            times[name] += [seconds(call) for _ in range(calls[name])]
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
 class AnonymousPeak:
     """The largest anonymous resident memory of this process while the context lasts, above what it began with.
 
-    Pages of memory-mapped files are not counted: the system takes them back whenever it likes.
+    Pages of memory-mapped files are not counted: the system takes them back whenever it likes. Memory that was
+    freed before is given back first: used again, it would not show.
     """
 
     def __enter__(self) -> AnonymousPeak:
         gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
         self._before = self.peak = anonymous_bytes()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.arrays import as_table
-from fastcl.core.errors import sentence
+from fastcl.core.constants import SLACK
+from fastcl.core.errors import check_number, sentence
 
 if TYPE_CHECKING:
     from fastcl.engine.run import Sweep
@@ -276,6 +277,8 @@ def _facts(data: _Data, multi_label: bool, dense: str = "") -> _Facts:
     """Collect the facts; `dense` names the answer if it needs the whole joint, not only its trace."""
     if multi_label:
         raise ValueError(sentence("multi_label", "be False", "True", "Treat each class as a problem of its own."))
+    if data.num_examples is not None:
+        check_number("num_examples", data.num_examples, 1, whole=True)
     sweep = _sweep(data, dense) if data.is_complete else None
     joint = _joint(data, sweep) if dense or sweep is None else np.empty((0, 0))
     num_examples = data.num_examples
@@ -283,6 +286,8 @@ def _facts(data: _Data, multi_label: bool, dense: str = "") -> _Facts:
         num_examples = len(sweep.labels) if sweep else _count_examples(data)
     names = sweep.source.class_names if sweep else None
     if names is None and data.class_names is not None:
+        if isinstance(data.class_names, (str, bytes)):
+            raise TypeError(sentence("class_names", "be a list or array of names", repr(data.class_names)))
         names = np.asarray(data.class_names)
         if len(names) != len(joint):
             rule = f"name each of the {len(joint)} classes"
@@ -313,7 +318,11 @@ def _joint(data: _Data, sweep: Sweep | None) -> npt.NDArray[np.float64]:
 
     n_classes = sweep.source.n_classes if sweep else None
     if data.joint is not None:
-        return check_matrix("joint", data.joint, n_classes).astype(np.float64)
+        joint = check_matrix("joint", data.joint, n_classes).astype(np.float64)
+        if abs(joint.sum() - 1) > SLACK:
+            fix = "Pass counts as `confident_joint`."
+            raise ValueError(sentence("joint", "hold probabilities that sum to 1", f"{joint.sum():g}", fix))
+        return joint
     if data.confident_joint is not None:
         labels = sweep.labels if sweep else data.labels
         return estimate_joint(labels, confident_joint=check_matrix("confident_joint", data.confident_joint, n_classes))
@@ -327,6 +336,8 @@ def _count_examples(data: _Data) -> int:
         return len(data.labels)
     if data.confident_joint is None:
         raise ValueError(sentence("num_examples", "be given with `joint`", "None"))
+    if not np.sum(data.confident_joint) >= 1:
+        raise ValueError(sentence("confident_joint", "hold at least one count", "none"))
     return int(np.sum(data.confident_joint))
 
 

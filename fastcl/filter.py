@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.errors import check_option, sentence, warn
+from fastcl.core.errors import check_number, check_option, sentence, warn
 
 if TYPE_CHECKING:
     from fastcl.core.scores import Scoring
@@ -193,11 +193,12 @@ def find_predicted_neq_given(
     """
     from fastcl.core.scores import Scoring
     from fastcl.engine.blocks import open_source
-    from fastcl.engine.run import scored_sweep
+    from fastcl.engine.run import question_columns, scored_sweep
 
     _refuse_multi_label(multi_label)
     source = open_source(labels, pred_probs, class_names=class_names)
     rows = scored_sweep(source, Scoring("self_confidence"), n_jobs=n_jobs)
+    question_columns(source, rows.labels, rows.summary)
     return rows.summary.predicted != rows.labels
 
 
@@ -303,10 +304,8 @@ def _flag(sweep: Sweep, filter_by: str, prune: PruneOptions) -> Mask:
 
 def _check_options(filter_by: str, prune: PruneOptions) -> None:
     check_option("filter_by", filter_by, FILTERS)
-    if not 0 <= prune.frac_noise <= 1:
-        raise ValueError(sentence("frac_noise", "lie in [0, 1]", f"{prune.frac_noise}"))
-    if prune.min_examples_per_class < 0:
-        raise ValueError(sentence("min_examples_per_class", "be at least 0", f"{prune.min_examples_per_class}"))
+    check_number("frac_noise", prune.frac_noise, 0, 1)
+    check_number("min_examples_per_class", prune.min_examples_per_class, 0, whole=True)
     if filter_by in PRUNE_FILTERS:
         return
     if prune.num_to_remove_per_class is not None:
@@ -323,16 +322,13 @@ def _refuse_multi_label(multi_label: bool) -> None:
         raise ValueError(sentence("multi_label", "be False", "True", "Treat each class as a problem of its own."))
 
 
-def _ranking(method: str | None, kwargs: dict[str, Any] | None, n_classes: int) -> Scoring | None:
+def _ranking(method: str | None, options: dict[str, Any] | None, n_classes: int) -> Scoring | None:
     """Return the score to rank by, None if nothing is to be ranked."""
-    if method is None:
-        return None
     from fastcl.core.scores import Scoring
 
-    options = {"adjust_pred_probs": False} | (kwargs or {})
-    if len(options) > 1:
-        raise ValueError(sentence("rank_by_kwargs", "hold 'adjust_pred_probs' only", f"{sorted(options)}"))
-    scoring = Scoring(method, bool(options["adjust_pred_probs"]))
+    scoring = Scoring.of_options(method or "self_confidence", options, "rank_by_kwargs")
+    if method is None:
+        return None
     scoring.check("return_indices_ranked_by", n_classes)
     return scoring
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.errors import check_option, sentence, warn
+from fastcl.core.errors import check_number, check_option, sentence, warn
 
 if TYPE_CHECKING:
     from fastcl.core.scores import Scoring
@@ -91,13 +91,15 @@ def get_label_quality_scores(
     """
     from fastcl.core.scores import Scoring
     from fastcl.engine.blocks import open_source
-    from fastcl.engine.run import scored_sweep
+    from fastcl.engine.run import question_columns, scored_sweep
 
     scoring = Scoring(method, bool(adjust_pred_probs))
     source = open_source(labels, pred_probs, class_names=class_names)
     scoring.check("method", source.n_classes)
     source.require(1 + scoring.adjust_pred_probs)
-    return scored_sweep(source, scoring, n_jobs=n_jobs, verbose=verbose).scores
+    rows = scored_sweep(source, scoring, n_jobs=n_jobs, verbose=verbose)
+    question_columns(source, rows.labels, rows.summary)
+    return rows.scores
 
 
 def get_self_confidence_for_each_label(labels: Any, pred_probs: Any) -> Scores:
@@ -203,10 +205,12 @@ def find_top_issues(quality_scores: Any, *, top: int | None = 10) -> npt.NDArray
     scores = as_array("quality_scores", quality_scores)
     if scores.ndim != 1:
         raise ValueError(sentence("quality_scores", "have shape (n_samples,)", f"shape {scores.shape}"))
+    if scores.dtype.kind not in "fiu":
+        raise TypeError(sentence("quality_scores", "hold numbers", f"dtype {scores.dtype}"))
     if scores.dtype.kind == "f" and np.isnan(scores).any():
         raise ValueError(sentence("quality_scores", "hold no NaN", f"{np.isnan(scores).sum():,} of them"))
-    if top is not None and top < 0:
-        raise ValueError(sentence("top", "be None or at least 0", f"{top}"))
+    if top is not None:
+        check_number("top", top, 0, whole=True)
     rows = lowest(scores, len(scores) if top is None else top)
     return rows[ascending(scores[rows])]
 
@@ -251,15 +255,28 @@ def order_label_issues(
     >>> order_label_issues([False, True, True], [0, 0, 0], pred_probs)
     array([2, 1])
     """
+    from fastcl.core.scores import Scoring
     from fastcl.core.selection import ascending
 
-    scores = get_label_quality_scores(labels, pred_probs, method=rank_by, **(rank_by_kwargs or {}))
-    chosen = np.asarray(label_issues_mask)
-    if chosen.dtype == bool and chosen.shape != scores.shape:
-        rule = f"have shape ({len(scores)},), one entry a label"
-        raise ValueError(sentence("label_issues_mask", rule, f"shape {chosen.shape}"))
-    rows = np.arange(len(scores))[chosen if chosen.size else chosen.astype(np.int64)]
+    scoring = Scoring.of_options(rank_by, rank_by_kwargs, "rank_by_kwargs")
+    scores = get_label_quality_scores(
+        labels, pred_probs, method=scoring.method, adjust_pred_probs=scoring.adjust_pred_probs
+    )
+    rows = _rows_of(label_issues_mask, len(scores))
     return rows[ascending(scores[rows])]
+
+
+def _rows_of(mask: npt.ArrayLike, n_rows: int) -> npt.NDArray[np.int64]:
+    """Return the rows that a mask, or an array of rows, means."""
+    chosen = np.asarray(mask)
+    if chosen.dtype == bool and chosen.shape == (n_rows,):
+        return np.flatnonzero(chosen)
+    if not chosen.size:
+        return np.empty(0, np.int64)
+    if chosen.dtype.kind not in "iu" or chosen.ndim != 1 or chosen.min() < 0 or chosen.max() >= n_rows:
+        rule = f"have shape ({n_rows},) and hold booleans, or hold rows in [0, {n_rows})"
+        raise ValueError(sentence("label_issues_mask", rule, f"{chosen.dtype} of shape {chosen.shape}"))
+    return chosen.astype(np.int64)
 
 
 def get_label_quality_ensemble_scores(
@@ -327,7 +344,11 @@ def get_label_quality_ensemble_scores(
 
     scoring = Scoring(method, bool(adjust_pred_probs))
     _check_ensemble(pred_probs_list, weight_ensemble_members_by, custom_weights)
+    _check_numbers("log_loss_search_T_values", log_loss_search_T_values)
     sources = [open_source(labels, member) for member in pred_probs_list]
+    if len({source.n_classes for source in sources}) > 1:
+        got = ", ".join(str(source.n_classes) for source in sources)
+        raise ValueError(sentence("pred_probs_list", "hold arrays of as many columns", got))
     for source in sources:
         scoring.check("method", source.n_classes)
     members = [_sweep_member(source, scoring, n_jobs) for source in sources]
@@ -362,9 +383,17 @@ def _check_ensemble(members: Any, weighting: str, custom_weights: Any) -> None:
     if (weighting == "custom") != (custom_weights is not None):
         rule = "be given if, and only if, `weight_ensemble_members_by` is 'custom'"
         raise ValueError(sentence("custom_weights", rule, f"{weighting!r} and {custom_weights!r}"))
-    if custom_weights is not None and np.shape(custom_weights) != (len(members),):
-        rule = f"have shape ({len(members)},), one weight a model"
-        raise ValueError(sentence("custom_weights", rule, f"shape {np.shape(custom_weights)}"))
+    if custom_weights is not None:
+        _check_numbers("custom_weights", custom_weights, len(members))
+
+
+def _check_numbers(name: str, values: Any, length: int | None = None) -> None:
+    """Raise ValueError unless `values` are finite numbers, so many of them or at least one."""
+    array = np.asarray(values)
+    fits = array.ndim == 1 and (array.size == length if length is not None else array.size > 0)
+    if not fits or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        rule = "hold finite numbers" + (f", one for each of the {length} models" if length is not None else "")
+        raise ValueError(sentence(name, rule, repr(values)))
 
 
 def _sweep_member(source: Source, scoring: Scoring, n_jobs: int | None) -> _Member:

@@ -63,9 +63,7 @@ def quietly(function, *args, **kwargs):
 # -- the reference's numbers
 
 
-@pytest.mark.parametrize(
-    "clf", [LogisticRegression(), GaussianNB(), RandomForestClassifier(7, random_state=3)]
-)
+@pytest.mark.parametrize("clf", [LogisticRegression(), GaussianNB(), RandomForestClassifier(7, random_state=3)])
 @pytest.mark.parametrize(("cv_n_folds", "seed"), [(5, 0), (2, 1), (7, 123)])
 def test_out_of_sample_pred_probs_matches_cleanlab(clf, cv_n_folds, seed):
     X, labels = blobs([41, 23, 60, 13], seed=seed)

@@ -128,9 +128,7 @@ def test_calibrate_rejects_bad_input(joint, class_counts, error, message):
 def test_normalise_sums_to_one():
     joint, class_counts = random_joint(1, 9)
     calibrated = matrices.calibrate(joint, class_counts)
-    reference = cleanlab_count.estimate_joint(
-        labels_of(class_counts), np.full((1, 9), 1 / 9), confident_joint=joint
-    )
+    reference = cleanlab_count.estimate_joint(labels_of(class_counts), np.full((1, 9), 1 / 9), confident_joint=joint)
     np.testing.assert_array_equal(matrices.normalise(calibrated), reference)
     assert not matrices.normalise(np.zeros((2, 2))).any()
 
@@ -150,9 +148,7 @@ def test_prune_counts_matches_cleanlab(order, min_examples, frac_noise):
         for joint in (raw, matrices.calibrate(raw, class_counts), raw * 0.7):
             before = joint.copy()
             prune = matrices.prune_counts(joint, min_examples_per_class=min_examples, frac_noise=frac_noise)
-            reference = cleanlab_filter._keep_at_least_n_per_class(
-                joint.T, min_examples, frac_noise=frac_noise
-            )
+            reference = cleanlab_filter._keep_at_least_n_per_class(joint.T, min_examples, frac_noise=frac_noise)
             np.testing.assert_array_equal(prune, reference.T)
             np.testing.assert_array_equal(joint, before)
             assert prune.dtype == np.int64
@@ -335,8 +331,7 @@ def test_bayes_rule_matches_cleanlab(K):
             rtol=RTOL,
         )
     got, expected = (
-        f(ps, noise)
-        for f in (noise_matrices.compute_py_inv_noise_matrix, cleanlab_algebra.compute_py_inv_noise_matrix)
+        f(ps, noise) for f in (noise_matrices.compute_py_inv_noise_matrix, cleanlab_algebra.compute_py_inv_noise_matrix)
     )
     for ours, theirs in zip(got, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=RTOL)
@@ -346,9 +341,7 @@ def test_bayes_rule_there_and_back_is_the_identity():
     _, noise, _ = random_noise(5)
     py = np.array([0.1, 0.2, 0.3, 0.15, 0.25])
     inverse = noise_matrices.compute_inv_noise_matrix(py, noise)
-    np.testing.assert_allclose(
-        noise_matrices.compute_noise_matrix_from_inverse(noise @ py, inverse), noise, rtol=RTOL
-    )
+    np.testing.assert_allclose(noise_matrices.compute_noise_matrix_from_inverse(noise @ py, inverse), noise, rtol=RTOL)
 
 
 def test_bayes_rule_rejects_a_singular_matrix():

@@ -180,9 +180,7 @@ def test_generate_noise_matrix_matches_cleanlab(block):
         with global_seed(0):
             expected = cleanlab_noise.generate_noise_matrix_from_trace(K, trace, seed=seed, **arguments)
         drawn = noise.generate_noise_matrix_from_trace(K, trace, seed=seed, **arguments)
-        by_rng = noise.generate_noise_matrix_from_trace(
-            K, trace, rng=np.random.RandomState(seed), **arguments
-        )
+        by_rng = noise.generate_noise_matrix_from_trace(K, trace, rng=np.random.RandomState(seed), **arguments)
         if expected is None:
             assert drawn is None
             assert by_rng is None
@@ -207,9 +205,7 @@ def test_generate_noise_matrix_defaults_to_seed_zero():
 def test_generate_noise_matrix_keeps_trace_columns_and_zeros(K, trace, frac_zero):
     py = np.full(K, 1 / K)
     for rng in (np.random.default_rng(3), 3):
-        matrix = noise.generate_noise_matrix_from_trace(
-            K, trace, py=py, frac_zero_noise_rates=frac_zero, rng=rng
-        )
+        matrix = noise.generate_noise_matrix_from_trace(K, trace, py=py, frac_zero_noise_rates=frac_zero, rng=rng)
         assert matrix.trace() == pytest.approx(trace, abs=1e-9)
         np.testing.assert_allclose(matrix.sum(axis=0), 1, atol=1e-9)
         assert noise.noise_matrix_is_valid(matrix, py)
@@ -269,9 +265,7 @@ def test_generate_probabilities_matches_cleanlab(n, m, bounds):
         for rng in (np.random.RandomState(seed), seed):
             drawn = noise.generate_n_rand_probabilities_that_sum_to_m(n, m, **bounds, rng=rng)
             np.testing.assert_array_equal(drawn, expected)
-        modern = noise.generate_n_rand_probabilities_that_sum_to_m(
-            n, m, **bounds, rng=np.random.default_rng(seed)
-        )
+        modern = noise.generate_n_rand_probabilities_that_sum_to_m(n, m, **bounds, rng=np.random.default_rng(seed))
         assert modern.sum() == pytest.approx(m, abs=1e-9)
         assert modern.max() <= bounds.get("max_prob", m) + 1.1e-6
         assert modern.min() >= bounds.get("min_prob", 0.0) - 1.1e-6

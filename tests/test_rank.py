@@ -220,7 +220,7 @@ def test_top_issues_of_infinite_scores():
 @pytest.mark.parametrize(
     ("scores", "top", "message"),
     [
-        ([0.5, 0.1], -1, "`top` must be None or at least 0; got -1"),
+        ([0.5, 0.1], -1, "`top` must be at least 0; got -1"),
         ([0.5, np.nan], 1, "`quality_scores` must hold no NaN; got 1 of them"),
         ([[0.5, 0.1]], 1, r"`quality_scores` must have shape \(n_samples,\)"),
     ],
@@ -407,7 +407,7 @@ P, Q = SMALL.pred_probs, SMALL.pred_probs[::-1]
             [P, Q],
             {"weight_ensemble_members_by": "custom", "custom_weights": [0.5, 0.3, 0.2]},
             ValueError,
-            r"`custom_weights` must have shape \(2,\)",
+            r"`custom_weights` must hold finite numbers, one for each of the 2 models",
         ),
         ([P, Q], {"method": METHODS[2], "adjust_pred_probs": True}, ValueError, "must be False for"),
     ],

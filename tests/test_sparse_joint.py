@@ -115,9 +115,7 @@ def test_joint_is_frozen_and_pickles():
 def test_plus_counts_both():
     rng = np.random.default_rng(0)
     given, guessed = rng.integers(0, 9, (2, 400))
-    parts = [
-        SparseJoint.from_pairs(given[part], guessed[part], 9) for part in np.split(np.arange(400), [0, 130])
-    ]
+    parts = [SparseJoint.from_pairs(given[part], guessed[part], 9) for part in np.split(np.arange(400), [0, 130])]
     together = parts[0].plus(parts[1]).plus(parts[2])
     assert row_dictionary(together) == row_dictionary(SparseJoint.from_pairs(given, guessed, 9))
     assert row_dictionary(parts[2].plus(parts[0]).plus(parts[1])) == row_dictionary(together)
@@ -172,9 +170,7 @@ def test_calibrate_gives_ties_to_the_lowest_column(n, expected):
     assert sparse(joint).calibrate([n, 1, 1, 1]).to_dense()[0].tolist() == expected
 
 
-@pytest.mark.parametrize(
-    ("class_counts", "error"), [([1], ValueError), ([1, -1], ValueError), ([1.0, 2.0], TypeError)]
-)
+@pytest.mark.parametrize(("class_counts", "error"), [([1], ValueError), ([1, -1], ValueError), ([1.0, 2.0], TypeError)])
 def test_calibrate_rejects_bad_class_counts(class_counts, error):
     with pytest.raises(error, match="`class_counts` must"):
         SparseJoint.from_pairs([0], [0], 2).calibrate(class_counts)
@@ -193,9 +189,7 @@ def prune_both_ways(K, options):
 @pytest.mark.parametrize("min_examples", [0, 1, 10, 1_000])
 @pytest.mark.parametrize("K", [1, 2, 7, 90])
 def test_prune_counts_matches_dense(K, min_examples, frac_noise):
-    for dense, pruned in prune_both_ways(
-        K, {"min_examples_per_class": min_examples, "frac_noise": frac_noise}
-    ):
+    for dense, pruned in prune_both_ways(K, {"min_examples_per_class": min_examples, "frac_noise": frac_noise}):
         np.testing.assert_array_equal(pruned, dense)
 
 

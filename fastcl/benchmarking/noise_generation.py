@@ -154,9 +154,7 @@ def _as_class_labels(true_labels: ArrayLike, n_classes: int) -> NDArray[np.integ
     return labels
 
 
-def _count_flips(
-    noise: NDArray[np.float64], class_counts: NDArray[np.int64], n_samples: int
-) -> NDArray[np.int64]:
+def _count_flips(noise: NDArray[np.float64], class_counts: NDArray[np.int64], n_samples: int) -> NDArray[np.int64]:
     """Return how many rows of each true class (columns) to flip to each other class (rows)."""
     # The products in this order, though n * p / n is not always p: it is the reference's, and truncated.
     flips: NDArray[np.int64] = (noise * (class_counts / float(n_samples)) * n_samples).astype(np.int64)
@@ -428,7 +426,5 @@ def _as_noise_matrix(noise_matrix: ArrayLike) -> NDArray[np.float64]:
     """Return P(given | true) as float64 of shape (K, K)."""
     noise = np.asarray(noise_matrix, dtype=np.float64)
     if noise.ndim != 2 or noise.shape[0] != noise.shape[1]:
-        raise ValueError(
-            sentence("noise_matrix", "have shape (n_classes, n_classes)", f"shape {noise.shape}")
-        )
+        raise ValueError(sentence("noise_matrix", "have shape (n_classes, n_classes)", f"shape {noise.shape}"))
     return noise

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import warnings
 from collections.abc import Collection
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +38,26 @@ def check_option(name: str, value: Any, options: Collection[str]) -> None:
     ...
     ValueError: `method` must be one of 'self_confidence', 'normalized_margin'; got 'margin'.
     """
-    if value not in options:
+    if not isinstance(value, str) or value not in options:
         allowed = ", ".join(repr(option) for option in options)
         raise ValueError(sentence(name, f"be one of {allowed}", repr(value)))
+
+
+def check_number(name: str, value: Any, low: float, high: float = math.inf, *, whole: bool = False) -> None:
+    """Raise TypeError unless `value` is a number, or a whole one, and ValueError unless it lies in [low, high].
+
+    Examples
+    --------
+    >>> check_number("top", -1, 0, whole=True)
+    Traceback (most recent call last):
+    ...
+    ValueError: `top` must be at least 0; got -1.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
+        raise TypeError(sentence(name, "be a whole number" if whole else "be a number", repr(value)))
+    if not low <= float(value) <= high:
+        rule = f"be at least {low}" if high == math.inf else f"lie in [{low}, {high}]"
+        raise ValueError(sentence(name, rule, f"{value}"))
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

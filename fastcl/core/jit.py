@@ -6,6 +6,7 @@ the function compiled at its first call, never at import; the machine code is ke
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import logging
@@ -26,6 +27,30 @@ logger = logging.getLogger(__name__)
 KERNELS: list[Kernel] = []
 
 _compiling = threading.RLock()
+
+
+class _ForkGate:
+    """Lets a fork wait until no other thread holds a lock: in the child, nobody would ever release it."""
+
+    def __init__(self, *locks: Any) -> None:
+        self.locks = locks
+        self._held: tuple[Any, ...] = ()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self._close, after_in_parent=self._open, after_in_child=self._open)
+
+    def _close(self) -> None:
+        held: list[Any] = []
+        while len(held) < len(self.locks):  # there may be more of them once we hold the first
+            held.append(self.locks[len(held)])
+            held[-1].acquire()
+        self._held = tuple(held)
+
+    def _open(self) -> None:
+        for lock in reversed(self._held):
+            lock.release()
+
+
+_fork_gate = _ForkGate(_compiling)
 
 
 class Kernel:
@@ -49,14 +74,22 @@ class Kernel:
 
     def callees(self) -> dict[str, Kernel]:
         """Return the kernels this one calls, by the name it calls them."""
-        names = self.function.__code__.co_names
-        scope = self.function.__globals__
-        return {name: scope[name] for name in names if isinstance(scope.get(name), Kernel)}
+        return {name: value for name, value in self._globals().items() if isinstance(value, Kernel)}
 
-    def sources(self) -> set[str]:
-        """Return the files this kernel is made of: its own and those of the kernels it calls."""
-        own = {self.function.__code__.co_filename}
-        return own.union(*(callee.sources() for callee in self.callees().values()))
+    def fingerprint(self) -> bytes:
+        """Return a digest of all that is compiled: source files and global constants, also of the kernels called.
+
+        Raises OSError if a source file cannot be read.
+        """
+        constants = {name: value for name, value in self._globals().items() if isinstance(value, (int, float))}
+        parts = [_file_digest(self.function.__code__.co_filename), repr(sorted(constants.items())).encode()]
+        parts += [callee.fingerprint() for _, callee in sorted(self.callees().items())]
+        return hashlib.sha256(b"".join(parts)).digest()
+
+    def _globals(self) -> dict[str, Any]:
+        """Return the global names that this kernel uses."""
+        scope = self.function.__globals__
+        return {name: scope[name] for name in self.function.__code__.co_names if name in scope}
 
 
 def kernel(function: Callable[..., Any]) -> Kernel:
@@ -66,74 +99,92 @@ def kernel(function: Callable[..., Any]) -> Kernel:
     return made
 
 
-def _compile(kernel: Kernel) -> Callable[..., Any]:
+@functools.cache
+def _numba() -> Any:
     import numba
+    from numba.core.compiler_lock import global_compiler_lock
 
+    _fork_gate.locks += (global_compiler_lock,)
+    return numba
+
+
+def _compile(kernel: Kernel) -> Callable[..., Any]:
+    """Return Numba's function for a kernel; machine code is made or loaded when it meets new types."""
     function = kernel.function
     scope = {name: callee.dispatcher for name, callee in kernel.callees().items()}
     # Numba resolves names when it compiles: it must find compiled functions where Python finds kernels.
     bound = types.FunctionType(function.__code__, function.__globals__ | scope, function.__name__)
     bound.__qualname__, bound.__module__ = function.__qualname__, function.__module__
-    dispatcher = numba.njit(nogil=True, error_model="numpy")(bound)
+    dispatcher = _numba().njit(nogil=True, error_model="numpy")(bound)
     directory = cache_directory()
     if directory is not None and hasattr(dispatcher, "_cache"):
-        dispatcher._cache = _disk_cache(bound, kernel.sources(), directory)
+        dispatcher._cache = _disk_cache(kernel, directory)
     compiled: Callable[..., Any] = dispatcher
     return compiled
 
 
-def _disk_cache(function: types.FunctionType, sources: set[str], directory: Path) -> Any:
-    """Return Numba's cache of one function, kept in `directory` and valid for these very sources.
+def _disk_cache(kernel: Kernel, directory: Path) -> Any:
+    """Return a cache for Numba: one file in `directory` for each kernel, signature and machine.
 
-    Numba's own locators raise where nothing is writable (numba#4908, #5566, #7883), look only at the file of
-    the outermost function, and let an unreadable entry end the program.
+    Numba's own raises where nothing is writable (numba#4908, #5566, #7883), looks only at the file of the outermost
+    function, ends the program at an unreadable entry, and keeps an index in which two processes that compile at once
+    can get each other's code. Here the name of a file says all about its content, and a digest guards that.
     """
-    from numba.core import caching
+    from numba.core.caching import NullCache
+    from numba.core.compiler import CompileResult
+    from numba.core.serialize import dumps
 
-    class Locator(caching._CacheLocator):  # type: ignore[misc]
-        def get_cache_path(self) -> str:
-            return str(directory)
-
-        def get_source_stamp(self) -> str:
-            return _digest(sources)
-
-        def get_disambiguator(self) -> str:
-            return f"{function.__module__}-{function.__code__.co_firstlineno}"
-
-        @classmethod
-        def from_function(cls, py_func: Any, py_file: str) -> Any:
-            return cls()
-
-    class Implementation(caching.CompileResultCacheImpl):  # type: ignore[misc]
-        _locator_classes = [Locator]  # noqa: RUF012
-
-    class DiskCache(caching.FunctionCache):  # type: ignore[misc]
-        _impl_class = Implementation
-
+    class DiskCache(NullCache):  # type: ignore[misc]
         def load_overload(self, sig: Any, target_context: Any) -> Any:
             try:
-                return super().load_overload(sig, target_context)
-            except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
-                logger.debug("compile cache of %s not read: %s", function.__name__, error)
+                target_context.refresh()
+                payload = _read_entry(self._path(sig, target_context.codegen()))
+                return None if payload is None else CompileResult._rebuild(target_context, *pickle.loads(payload))
+            except Exception as error:
+                logger.debug("compile cache of %s not read: %r", kernel.function.__name__, error)
                 return None
 
         def save_overload(self, sig: Any, data: Any) -> None:
             try:
-                super().save_overload(sig, data)
-            except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
-                logger.debug("compile cache of %s not written: %s", function.__name__, error)
+                _write_entry(self._path(sig, data.codegen), dumps(data._reduce()))
+            except Exception as error:
+                logger.debug("compile cache of %s not written: %r", kernel.function.__name__, error)
 
-    return DiskCache(function)
+        def _path(self, sig: Any, codegen: Any) -> Path:
+            made_by = (_numba().__version__, sys.version, _file_digest(__file__))
+            key = (
+                repr((sig, codegen.magic_tuple(), kernel.function.__module__, made_by)).encode() + kernel.fingerprint()
+            )
+            return directory / f"{kernel.function.__name__}-{hashlib.sha256(key).hexdigest()[:32]}.nbc"
+
+    return DiskCache()
+
+
+def _read_entry(path: Path) -> bytes | None:
+    """Return what `_write_entry` wrote, None if there is nothing; ValueError if it is damaged."""
+    if not path.exists():
+        return None
+    content = path.read_bytes()
+    digest, payload = content[:32], content[32:]
+    if hashlib.sha256(payload).digest() != digest:
+        raise ValueError(f"{path} is damaged")
+    return payload
+
+
+def _write_entry(path: Path, payload: bytes) -> None:
+    """Write a file in one step: whoever looks finds all of it or nothing."""
+    partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+    try:
+        partial.write_bytes(hashlib.sha256(payload).digest() + payload)
+        os.replace(partial, path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 @functools.cache
-def _read_digest(path: str) -> bytes:
+def _file_digest(path: str) -> bytes:
     return hashlib.sha256(Path(path).read_bytes()).digest()
-
-
-def _digest(paths: set[str]) -> str:
-    """Return one fingerprint of the contents of `paths`."""
-    return hashlib.sha256(b"".join(_read_digest(path) for path in sorted(paths))).hexdigest()
 
 
 @functools.cache
@@ -157,11 +208,12 @@ def cache_directory() -> Path | None:
 
 def _candidates() -> Iterator[Path]:
     if chosen := os.environ.get("FASTCL_CACHE_DIR"):
-        yield Path(chosen).expanduser()
+        yield Path(os.path.expanduser(chosen))
     yield Path(__file__).resolve().parent.parent / "__pycache__"
     yield _user_cache()
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    yield Path(tempfile.gettempdir()) / f"fastcl-{user}"
+    with contextlib.suppress(FileNotFoundError):  # there is no temporary directory that can be used
+        yield Path(tempfile.gettempdir()) / f"fastcl-{user}"
 
 
 def _user_cache() -> Path:

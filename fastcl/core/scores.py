@@ -40,6 +40,13 @@ class Scoring:
     method: str
     adjust_pred_probs: bool = False
 
+    @classmethod
+    def of_options(cls, method: str, options: dict[str, Any] | None, name: str) -> Scoring:
+        """Return the score that a dict of options asks for; ValueError, in the words of parameter `name`, if none."""
+        if options is not None and not (isinstance(options, dict) and set(options) <= {"adjust_pred_probs"}):
+            raise ValueError(sentence(name, "be a dict that holds 'adjust_pred_probs' only", repr(options)))
+        return cls(method, bool((options or {}).get("adjust_pred_probs", False)))
+
     def check(self, name: str, n_classes: int) -> None:
         """Raise ValueError, in the words of parameter `name`, unless there is such a score for so many classes."""
         check_option(name, self.method, METHODS)

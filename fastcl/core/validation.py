@@ -7,21 +7,20 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.constants import MAX_DENSE_CLASSES
+from fastcl.core.constants import MAX_DENSE_CLASSES, SLACK
 from fastcl.core.errors import sentence
 
 
 def check_kind(name: str, array: Any) -> None:
     """Raise TypeError unless the array-like's dtype is a real number type that probabilities may have."""
     if array.dtype.kind not in "fiu":
-        fix = "Pass numbers, e.g. the output of `predict_proba`."
-        raise TypeError(sentence(name, "hold real numbers", f"dtype {array.dtype}", fix))
+        raise TypeError(sentence(name, "hold real numbers", f"dtype {array.dtype}"))
 
 
 def check_shape(name: str, shape: tuple[int | None, ...]) -> None:
     """Raise ValueError unless `shape` is that of a non-empty matrix; an unknown length is None."""
     if len(shape) != 2 or shape[1] == 0:
-        fix = "For two classes pass both columns: np.column_stack([1 - p, p])." if len(shape) == 1 else ""
+        fix = "For two classes pass both columns: np.column_stack([1 - p, p])." if len(shape) == 1 and shape[0] else ""
         raise ValueError(sentence(name, "have shape (n_samples, n_classes)", f"shape {shape}", fix))
     if shape[0] == 0:
         raise ValueError(sentence(name, "have at least one row", f"shape {shape}"))
@@ -39,12 +38,8 @@ def check_codes(labels: npt.NDArray[Any], n_classes: int, first_row: int = 0) ->
     if not labels.size or (labels.min() >= 0 and labels.max() < n_classes):
         return
     bad = np.flatnonzero((labels < 0) | (labels >= n_classes))
-    got = f"{labels[bad[0]]} in row {first_row + bad[0]:,} ({bad.size:,} such labels)"
-    fix = (
-        f"`pred_probs` has {n_classes:,} columns: give it one for every class, or pass `class_names`."
-        if labels[bad[0]] >= 0
-        else "Mark unlabeled rows by leaving them out."
-    )
+    got = f"{labels[bad[0]]} in row {first_row + bad[0]:,} ({bad.size:,} such rows)"
+    fix = "Leave unlabeled rows out." if labels[bad[0]] < 0 else "Every class needs a column of its own."
     raise ValueError(sentence("labels", f"be class indices in [0, {n_classes:,})", got, fix))
 
 
@@ -61,14 +56,18 @@ def check_two_classes(class_counts: npt.NDArray[np.int64]) -> None:
 
 def raise_bad_rows(n_bad: int, first_bad: int, row: npt.NDArray[Any]) -> NoReturn:
     """Say which row holds no probabilities; `row` is the first of them."""
-    worst = row[np.flatnonzero(~((row >= -1e-6) & (row <= 1 + 1e-6)))[0]]
-    fix = ""
-    if np.isfinite(row).all():
-        fix = "These look like logits: apply softmax first."
-        if row.min() >= 0:
-            fix = "These look like counts or percentages: divide each row by its sum first."
+    worst = row[~((row >= -SLACK) & (row <= 1 + SLACK))][0]
     got = f"{worst!s} in row {first_bad:,} ({n_bad:,} such rows)"
-    raise ValueError(sentence("pred_probs", "hold probabilities in [0, 1] and no NaN", got, fix))
+    raise ValueError(sentence("pred_probs", "hold probabilities in [0, 1] and no NaN", got, _what_instead(row)))
+
+
+def _what_instead(row: npt.NDArray[Any]) -> str:
+    """Say what a row that holds no probabilities looks like; one that sums to one looks like nothing known."""
+    if not np.isfinite(row).all() or abs(row.sum() - 1) < 0.01:
+        return ""
+    if row.min() < 0:
+        return "These look like logits: apply softmax first."
+    return "These look like counts or percentages: divide each row by its sum first."
 
 
 def check_dense(what: str, n_classes: int) -> None:
@@ -84,22 +83,32 @@ def check_dense(what: str, n_classes: int) -> None:
 
 def check_matrix(name: str, matrix: Any, n_classes: int | None = None) -> npt.NDArray[Any]:
     """Return `matrix` as an array of shape (K, K) of finite non-negative numbers, or raise."""
-    array = np.asarray(matrix)
+    array = _as_numbers(name, matrix)
     K = n_classes if n_classes is not None else (array.shape[0] if array.ndim else 0)
     if array.shape != (K, K):
         size = "n_classes, n_classes" if n_classes is None else f"{K}, {K}"
         raise ValueError(sentence(name, f"have shape ({size})", f"shape {array.shape}"))
-    check_kind(name, array)
     if not (np.isfinite(array).all() and (array >= 0).all()):
-        raise ValueError(sentence(name, "hold finite numbers of at least 0", "others"))
+        worst = array[~(np.isfinite(array) & (array >= 0))][0]
+        raise ValueError(sentence(name, "hold finite numbers of at least 0", f"{worst!s}"))
     return array
 
 
 def as_thresholds(thresholds: Any, n_classes: int) -> npt.NDArray[np.float64]:
     """Return thresholds of shape (K,), (K, 1) or (1, K) as float64 of shape (K,), or raise ValueError."""
-    array = np.asarray(thresholds, dtype=np.float64)
+    array = _as_numbers("thresholds", thresholds)
     if array.shape not in [(n_classes,), (n_classes, 1), (1, n_classes)]:
         raise ValueError(sentence("thresholds", f"have shape ({n_classes},)", f"shape {array.shape}"))
     if np.isnan(array).any():
         raise ValueError(sentence("thresholds", "hold no NaN", "NaN"))
-    return array.reshape(n_classes)
+    return array.reshape(n_classes).astype(np.float64)
+
+
+def _as_numbers(name: str, values: Any) -> npt.NDArray[Any]:
+    """Return a small array of real numbers, or raise."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(sentence(name, "be an array", "rows of different lengths")) from error
+    check_kind(name, array)
+    return array

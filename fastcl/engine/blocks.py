@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -67,9 +68,7 @@ class Source:
         return codes if self.class_names is None else self.class_names[codes]
 
 
-def open_source(
-    labels: Any, pred_probs: Any, *, class_names: Sequence[Hashable] | None = None, columns: Any = None
-) -> Source:
+def open_source(labels: Any, pred_probs: Any, *, class_names: Sequence[Hashable] | None = None) -> Source:
     """Return `labels` and `pred_probs` as a source of blocks.
 
     Parameters
@@ -90,16 +89,17 @@ def open_source(
         from fastcl.engine.files import open_npy
 
         labels = open_npy("labels", labels)
-    values, names = as_pred_probs(pred_probs)
-    encoded = as_labels(labels, values.shape[1], class_names if class_names is not None else names)
-    check_same_length(len(encoded.codes), values.shape[0])
+    values, columns = as_pred_probs(pred_probs)
+    encoded = as_labels(labels, values.shape[1], class_names, columns=columns)
+    codes = as_read_only(encoded.codes, np.int32)
+    check_same_length(len(codes), values.shape[0])
     return Source(
         n_rows=values.shape[0],
         n_classes=values.shape[1],
         dtype=working_dtype(values.dtype),
-        labels=encoded.codes,
+        labels=codes,
         class_names=encoded.class_names,
-        open_pieces=lambda: array_pieces(encoded.codes, values),
+        open_pieces=lambda: array_pieces(codes, values),
     )
 
 
@@ -107,26 +107,30 @@ def open_blocks(blocks: Iterable[tuple[Any, Any]], class_names: Sequence[Hashabl
     """Return an iterable of ``(labels, pred_probs)`` blocks as a source; read once if it is an iterator."""
     if not isinstance(blocks, Iterable) or hasattr(blocks, "shape"):
         fix = "Or pass `labels`."
-        raise TypeError(
-            sentence("pred_probs", "be an iterable of (labels, pred_probs) blocks if `labels` is None",
-                     type(blocks).__name__, fix)
-        )  # fmt: skip
+        rule = "be an iterable of (labels, pred_probs) blocks if `labels` is None"
+        raise TypeError(sentence("pred_probs", rule, type(blocks).__name__, fix))
     iterator = iter(blocks)
     only_once = iterator is blocks
     first = next((block for block in iterator if not _is_empty(block)), None)
     if first is None:
         raise ValueError(sentence("pred_probs", "have at least one block with rows", "none"))
-    _, values, names = _open_block(first, class_names, None)
+    _, values, names = _open_block(first, class_names)
     rest = chain([first], iterator)
+    rows_before: int | None = None
 
     def pieces() -> Iterator[Piece]:
+        nonlocal rows_before
         start = 0
         for block in rest if only_once else blocks:
             if _is_empty(block):
                 continue
-            codes, rows, _ = _open_block(block, names, values)
+            codes, rows, _ = _open_block(block, names, values, start)
             yield from array_pieces(codes, rows, start)
             start += len(codes)
+        if rows_before not in (None, start):
+            rule = "yield the same rows each time it is read"
+            raise ValueError(sentence("pred_probs", rule, f"{start:,} rows after {rows_before:,}"))
+        rows_before = start
 
     return Source(
         n_rows=None,
@@ -141,19 +145,23 @@ def open_blocks(blocks: Iterable[tuple[Any, Any]], class_names: Sequence[Hashabl
 
 def _is_empty(block: Any) -> bool:
     """Tell whether a block has no rows: it changes nothing."""
-    return isinstance(block, (tuple, list)) and len(block) == 2 and len(block[0]) == len(block[1]) == 0
+    with suppress(TypeError):  # what has no length is for `_open_block` to judge
+        return isinstance(block, (tuple, list)) and len(block) == 2 and len(block[0]) == len(block[1]) == 0
+    return False
 
 
-def _open_block(block: Any, class_names: Any, like: RowReader | None) -> tuple[Any, RowReader, Any]:
+def _open_block(
+    block: Any, class_names: Any, like: RowReader | None = None, start: int = 0
+) -> tuple[npt.NDArray[np.int32], RowReader, npt.NDArray[Any] | None]:
     """Return codes, probabilities and class names of one block, which must fit the first one (`like`)."""
     if not isinstance(block, (tuple, list)) or len(block) != 2:
         raise TypeError(sentence("pred_probs", "yield pairs (labels, pred_probs)", type(block).__name__))
-    values, names = as_pred_probs(block[1])
+    values, columns = as_pred_probs(block[1])
     if like is not None and (values.shape[1] != like.shape[1] or values.dtype != like.dtype):
         rule = f"yield blocks of {like.shape[1]} columns of {like.dtype}, as its first"
         raise ValueError(sentence("pred_probs", rule, f"{values.shape[1]} columns of {values.dtype}"))
-    encoded = as_labels(block[0], values.shape[1], class_names if class_names is not None else names)
-    if encoded.class_names is not None and class_names is None and names is None:
+    encoded = as_labels(block[0], values.shape[1], class_names, columns=columns, first_row=start)
+    if encoded.class_names is not None and class_names is None and columns is None:
         fix = "One block cannot know all classes."
         raise ValueError(sentence("class_names", "be given if blocks hold labels by name", "None", fix))
     check_same_length(len(encoded.codes), values.shape[0])
@@ -171,7 +179,8 @@ def array_pieces(labels: npt.NDArray[np.int32], values: RowReader, start: int = 
 
 def working_dtype(dtype: Any) -> np.dtype[Any]:
     """Return the type in which rows of `dtype` are worked on: float32 for it and float16, else float64."""
-    return np.dtype(np.float32 if np.dtype(dtype) in (np.float16, np.float32) else np.float64)
+    kind, size = np.dtype(dtype).kind, np.dtype(dtype).itemsize
+    return np.dtype(np.float32 if kind == "f" and size <= 4 else np.float64)
 
 
 def as_read_only(values: Any, dtype: npt.DTypeLike) -> npt.NDArray[Any]:

@@ -86,7 +86,7 @@ def open_parquet(
     is_list = n_classes is not None
     n_classes = len(chosen) if n_classes is None else n_classes
     check_shape("pred_probs", (n_rows, n_classes))
-    encoded = as_labels(labels, n_classes, class_names if class_names is not None or is_list else chosen)
+    encoded = as_labels(labels, n_classes, class_names, columns=None if is_list else chosen)
     check_same_length(len(encoded.codes), n_rows)
 
     def pieces() -> Iterator[Piece]:

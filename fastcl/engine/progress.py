@@ -42,8 +42,15 @@ class Progress:
     def _advance(self, n_rows: int) -> None:
         self._done += n_rows
         if self._bar is None and self._wanted and time.monotonic() - self._begun > PATIENCE:
-            from tqdm import tqdm
-
-            self._bar = tqdm(desc=self._task, total=self._n_rows, unit=" rows", unit_scale=True)
+            self._bar = _open_bar(desc=self._task, total=self._n_rows, unit=" rows", unit_scale=True)
         if self._bar is not None:
             self._bar.update(self._done - self._bar.n)
+
+
+def _open_bar(**options: Any) -> Any:
+    from tqdm import tqdm
+
+    class Bar(tqdm):  # type: ignore[misc]
+        monitor_interval = 0  # no thread that outlives the bar
+
+    return Bar(**options)

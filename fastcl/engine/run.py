@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.alignment import warn_if_permuted
-from fastcl.core.constants import UNREACHABLE_THRESHOLD
+from fastcl.core.constants import SLACK, UNREACHABLE_THRESHOLD
 from fastcl.core.matrices import calibrate
 from fastcl.core.pair_margins import LargestMargins, Pairs
 from fastcl.core.reductions import Reduction
@@ -67,6 +67,11 @@ class ScoredRows:
     extra: npt.NDArray[Any]
 
 
+def question_columns(source: Source, labels: npt.NDArray[np.int32], summary: RowSummary) -> None:
+    """Warn if the columns look permuted against the labels."""
+    warn_if_permuted(labels, summary.predicted, source.name_classes(np.arange(source.n_classes)))
+
+
 def calibrated(
     raw_joint: npt.NDArray[np.int64] | SparseJoint, class_counts: npt.NDArray[np.int64], n_threads: int = 1
 ) -> npt.NDArray[np.int64] | SparseJoint:
@@ -77,11 +82,15 @@ def calibrated(
 
 
 def sum_self_confidence(source: Source, *, n_jobs: int | None = None, verbose: bool = False) -> SelfConfidenceSums:
-    """Read one probability a row: class counts and thresholds."""
+    """Read one probability a row, and check just that: class counts and thresholds."""
 
     def update(states: list[Reduction], piece: Piece) -> None:
         block = open_block(piece, source.dtype, RowSummary.empty(piece.stop - piece.start, source.dtype))
         gather_self_confidence(block)
+        own = block.summary.self_confidence
+        bad = np.flatnonzero(~((own >= -SLACK) & (own <= 1 + SLACK)))
+        if bad.size:
+            raise_bad_rows(bad.size, block.start + int(bad[0]), block.pred_probs[bad[0]])
         states[0].update(block)
 
     (sums,) = _fold(source, [SelfConfidenceSums], update, "thresholds", n_jobs, verbose)
@@ -155,7 +164,7 @@ def confident_sweep(
         states = fold_summary(labels, summary, of_confident, source.n_classes, n_threads)
     if not scoring.adjust_pred_probs:
         scores = scoring.of_summary(summary, source.n_classes)
-    warn_if_permuted(labels, summary.predicted, sums.counts)
+    question_columns(source, labels, summary)
     joint, n_issues = (state.finalize() for state in states)
     return Sweep(source, labels, summary, scores, sums.counts, thresholds, joint, n_issues, n_threads)
 

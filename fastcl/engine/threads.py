@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import islice
+from numbers import Integral
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +21,9 @@ from fastcl.core.errors import sentence
 
 Item = TypeVar("Item")
 State = TypeVar("State")
+
+#: Where Linux says how much of the machine a container may use.
+CGROUPS = Path("/sys/fs/cgroup")
 
 
 def available_cpus() -> int:
@@ -29,22 +36,19 @@ def available_cpus() -> int:
     """
     affinity = getattr(os, "sched_getaffinity", None)
     n_cpus = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, min(n_cpus, _cgroup_quota() or n_cpus))
+    return max(1, min(n_cpus, _cgroup_quota(CGROUPS) or n_cpus))
 
 
-def _cgroup_quota() -> int | None:
+def _cgroup_quota(root: Path) -> int | None:
     """Return the CPUs a container is granted (cgroup v2, then v1), rounded up; None without a limit."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
+    for files in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
         try:
-            quota = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").read_text().strip()
-            period = Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return None
-    if not quota.isdigit() or not int(period):
-        return None
-    return -(-int(quota) // int(period))
+            quota, period = map(int, " ".join((root / file).read_text() for file in files).split())
+            if quota > 0:
+                return -(-quota // period)
+        except (OSError, ValueError, ZeroDivisionError):  # absent, or "max"
+            continue
+    return None
 
 
 def resolve_n_jobs(n_jobs: int | None) -> int:
@@ -57,7 +61,7 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     """
     if n_jobs is None or n_jobs == -1:
         return available_cpus()
-    if isinstance(n_jobs, bool) or int(n_jobs) != n_jobs or n_jobs < 1:
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs < 1:
         raise ValueError(sentence("n_jobs", "be None, -1 or a positive integer", repr(n_jobs)))
     return int(n_jobs)
 
@@ -72,7 +76,7 @@ def reduce_items(
 
     Which thread gets which item is chance: the states must be such that their merge does not depend on it.
     Items are drawn one at a time and only when a thread is free, so a lazy iterable is never read ahead. The
-    calling thread works too; the first error stops all threads and is raised.
+    calling thread works too. An error, or an interrupt, stops all threads and is raised when they have ended.
 
     Examples
     --------
@@ -82,29 +86,57 @@ def reduce_items(
     """
     queue = _SharedIterator(items)
     states = [new_state()]
-    workers = []
+    workers: list[_Worker] = []
     errors: list[BaseException] = []
 
     def work(state: State) -> None:
+        for item in queue:
+            update(state, item)
+
+    def work_aside(state: State) -> None:
         try:
-            for item in queue:
-                update(state, item)
+            work(state)
         except BaseException as error:
             queue.close()
             errors.append(error)
 
-    for _ in range(n_threads - 1):
-        if queue.is_exhausted():  # a single block is not worth a thread
-            break
-        states.append(new_state())
-        workers.append(threading.Thread(target=work, args=(states[-1],), name="fastcl", daemon=True))
-        workers[-1].start()
-    work(states[0])
-    for worker in workers:
-        worker.join()
-    if errors:
-        raise errors[0]
+    try:
+        for _ in range(n_threads - 1):
+            if not queue.has_two():  # a single block is not worth a thread
+                break
+            states.append(new_state())
+            workers.append(_Worker(partial(work_aside, states[-1])))
+            workers[-1].start()
+        work(states[0])
+        _wait_for(workers)
+        if errors:
+            raise errors[0]
+    finally:
+        queue.close()
+        _wait_for(workers)
+        errors.clear()  # their tracebacks hold this frame, and with it the data
     return states
+
+
+class _Worker(threading.Thread):
+    """A thread that says itself that it has ended: an interrupted `join` takes it for ended while it still runs."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        super().__init__(name="fastcl", daemon=True)
+        self._work = work
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        self._work()
+        self.ended.set()
+
+
+def _wait_for(workers: list[_Worker]) -> None:
+    """Wait until all that were started have ended."""
+    for worker in workers:
+        if worker.ident is not None:
+            worker.ended.wait()
+            worker.join()
 
 
 def for_each(items: Iterable[Item], function: Callable[[Item], None], n_threads: int) -> None:
@@ -126,21 +158,21 @@ class _SharedIterator(Iterator[Item]):
     def __init__(self, items: Iterable[Item]) -> None:
         self._items = iter(items)
         self._lock = threading.Lock()
-        self._ahead: list[Item] = []
+        self._ahead: deque[Item] = deque()
         self._closed = False
 
     def __next__(self) -> Item:
         with self._lock:
             if self._closed:
                 raise StopIteration
-            return self._ahead.pop() if self._ahead else next(self._items)
+            return self._ahead.popleft() if self._ahead else next(self._items)
 
-    def is_exhausted(self) -> bool:
-        """Tell whether nothing is left, looking at most one item ahead."""
+    def has_two(self) -> bool:
+        """Tell whether there is work for the caller and for one more, drawing no more than that."""
         with self._lock:
-            if not self._ahead:
-                self._ahead.extend(item for item in [next(self._items, None)] if item is not None)
-            return not self._ahead
+            if not self._closed:
+                self._ahead.extend(islice(self._items, 2 - len(self._ahead)))
+            return len(self._ahead) == 2
 
     def close(self) -> None:
         self._closed = True

@@ -80,11 +80,13 @@ def find_label_issues_batched(
 
     if batch_size < 1:
         raise ValueError(sentence("batch_size", "be at least 1", f"{batch_size}"))
+    by_calibrated_joint = _is_calibrated(num_issue_kwargs)
     given = _one_of("labels", labels, labels_file)
     source = open_source(given, _one_of("pred_probs", pred_probs, pred_probs_file))
     scoring = _scoring(quality_score_kwargs, source.n_classes)
     sweep = confident_sweep(source, scoring=scoring, n_jobs=n_jobs, verbose=verbose)
-    rows = lowest(sweep.scores, _count(sweep.n_issues, sweep.raw_joint, sweep.class_counts, num_issue_kwargs))
+    n_issues = _calibrated_count(sweep.raw_joint, sweep.class_counts) if by_calibrated_joint else sweep.n_issues
+    rows = lowest(sweep.scores, n_issues)
     rows = rows[~sweep.summary.wins[rows]]
     if not return_mask:
         return rows[ascending(sweep.scores[rows])]
@@ -139,10 +141,12 @@ class LabelInspector:
         from fastcl.core.reductions.issue_count import IssueCount
         from fastcl.core.reductions.thresholds import SelfConfidenceSums
 
+        if num_class < 1:
+            raise ValueError(sentence("num_class", "be at least 1", f"{num_class}"))
         self.num_class = num_class
         self.store_results = store_results
         self._scoring = _scoring(quality_score_kwargs, num_class)
-        self._num_issue_kwargs = num_issue_kwargs
+        self._by_calibrated_joint = _is_calibrated(num_issue_kwargs)
         self._n_jobs = n_jobs
         self._sums = SelfConfidenceSums.init(num_class)
         self._counts = counts_for(num_class).init(num_class)
@@ -188,13 +192,15 @@ class LabelInspector:
         class_counts = self._evaluated.counts
         if not class_counts.any():
             raise ValueError("No batch has been scored yet: call `score_label_quality` first.")
-        return _count(self._issues.finalize(), self._counts.finalize(), class_counts, self._num_issue_kwargs)
+        if self._by_calibrated_joint:
+            return _calibrated_count(self._counts.finalize(), class_counts)
+        return int(self._issues.finalize())
 
     def get_quality_scores(self) -> npt.NDArray[Any]:
         """Return the scores of all batches in the order they came; ValueError without `store_results`."""
         if not self.store_results:
             raise ValueError(sentence("store_results", "be True to ask for the scores of all batches", "False"))
-        return np.concatenate([np.empty(0), *self._scores]) if not self._scores else np.concatenate(self._scores)
+        return np.concatenate(self._scores) if self._scores else np.empty(0)
 
     def get_label_issues(self) -> npt.NDArray[np.int64]:
         """Return the rows of lowest score, worst first, as many as `get_num_issues` says."""
@@ -246,13 +252,18 @@ def _scoring(kwargs: dict[str, Any] | None, n_classes: int) -> Scoring:
     return scoring
 
 
-def _count(n_issues: int, raw_joint: Any, class_counts: npt.NDArray[np.int64], kwargs: dict[str, Any] | None) -> int:
-    """Return the number of issues by the estimation method asked for."""
+def _is_calibrated(kwargs: dict[str, Any] | None) -> bool:
+    """Tell which estimation method of the number of issues is asked for."""
+    options = {"estimation_method": "off_diagonal"} | (kwargs or {})
+    if len(options) > 1:
+        raise ValueError(sentence("num_issue_kwargs", "hold 'estimation_method' only", f"{sorted(options)}"))
+    check_option("estimation_method", options["estimation_method"], ("off_diagonal", "off_diagonal_calibrated"))
+    return bool(options["estimation_method"] == "off_diagonal_calibrated")
+
+
+def _calibrated_count(raw_joint: Any, class_counts: npt.NDArray[np.int64]) -> int:
+    """Return the number of issues by the calibrated joint."""
     from fastcl.count.joint import off_diagonal_count
     from fastcl.engine.run import calibrated
 
-    method = (kwargs or {}).get("estimation_method", "off_diagonal")
-    check_option("estimation_method", method, ("off_diagonal", "off_diagonal_calibrated"))
-    if method == "off_diagonal":
-        return n_issues
     return off_diagonal_count(calibrated(raw_joint, class_counts), int(class_counts.sum()))
