@@ -518,7 +518,7 @@ def test_more_classes_than_a_dense_joint_can_have():
         ({"return_indices_ranked_by": "magic"}, "`return_indices_ranked_by` must be one of 'self_confidence'"),
         (
             {"return_indices_ranked_by": "self_confidence", "rank_by_kwargs": {"magic": 1}},
-            "`rank_by_kwargs` must hold 'adjust_pred_probs' only",
+            "`rank_by_kwargs` must be a dict that holds 'adjust_pred_probs' only",
         ),
         (
             {"return_indices_ranked_by": METHODS[2], "rank_by_kwargs": {"adjust_pred_probs": True}},

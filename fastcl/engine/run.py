@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -50,11 +50,15 @@ class Sweep:
     raw_joint: npt.NDArray[np.int64] | SparseJoint
     n_issues: int
     n_threads: int
+    _joint: npt.NDArray[np.int64] | SparseJoint | None = None
 
-    @cached_property
+    @property
     def joint(self) -> npt.NDArray[np.int64] | SparseJoint:
         """The calibrated confident joint."""
-        return calibrated(self.raw_joint, self.class_counts, self.n_threads)
+        # No `cached_property`: in Python 3.11 its lock is one for all objects, and stays locked in a forked child.
+        if self._joint is None:
+            self._joint = calibrated(self.raw_joint, self.class_counts, self.n_threads)
+        return self._joint
 
 
 @dataclass
