@@ -163,10 +163,10 @@ def joint() -> dict[str, Any]:
 
 
 def ensemble() -> dict[str, Any]:
-    """Two models weighed by the search over log-losses."""
+    """Two models (that say the same) weighed by the search over log-losses."""
 
     def members(problem: Problem) -> list[np.ndarray]:
-        return [problem.pred_probs, (problem.pred_probs + 1 / problem.pred_probs.shape[1]) / 2]
+        return [problem.pred_probs, problem.pred_probs]
 
     options = {"weight_ensemble_members_by": "log_loss_search", "verbose": False}
 
@@ -202,10 +202,11 @@ def streamed() -> dict[str, Any]:
     def theirs(problem: Problem, n_jobs: int | None) -> Any:
         from cleanlab.experimental.label_issues_batched import find_label_issues_batched
 
-        find = partial(find_label_issues_batched, problem.labels, n_jobs=n_jobs, verbose=False)
+        # with more than one process, not its default, it takes minutes
+        find = partial(find_label_issues_batched, problem.labels, n_jobs=1, verbose=False)
         return in_file(problem, lambda path: quietly(find, pred_probs_file=path))
 
-    return {"ours": ours, "peer": theirs, "agree": nearly_same_rows, "peer_has_processes": True}
+    return {"ours": ours, "peer": theirs, "agree": nearly_same_rows}
 
 
 def nearly_same_rows(ours: np.ndarray, theirs: np.ndarray, dtype: str) -> None:

@@ -342,7 +342,10 @@ def _by_noise_rate(sweep: Sweep, prune: PruneOptions) -> Mask:
     given, others, wanted = _off_diagonal(_prune_counts(sweep, prune))
     wanted = np.minimum(wanted, sweep.class_counts[given])
     kept = (wanted > 0) & _large_enough(sweep, prune)[given]
-    led = np.bincount(sweep.labels[sweep.summary.predicted != sweep.labels], minlength=sweep.source.n_classes)
+    is_led = sweep.summary.predicted != sweep.labels
+    led = np.zeros(sweep.source.n_classes, np.int64)
+    if np.count_nonzero(is_led) + wanted.sum() > _room(sweep):
+        led = np.bincount(sweep.labels[is_led], minlength=len(led))
     for pairs in make_pairs(given[kept], others[kept], wanted[kept], led, _room(sweep)):
         issues[largest_margins(sweep, pairs, verbose=prune.verbose)] = True
     return issues & ~sweep.summary.wins

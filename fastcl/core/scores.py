@@ -28,6 +28,9 @@ from fastcl.core.sweep import Block, RowSummary
 #: Returns one number, or a few, for each row of a swept block, given the thresholds.
 Score = Callable[[Block, npt.NDArray[np.float64]], npt.NDArray[Any]]
 
+#: Rows scored at a time, for whatever comes in between to stay in a cache.
+ROWS_AT_A_TIME = 1 << 14
+
 METHODS = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 
 Scores = npt.NDArray[np.floating[Any]]
@@ -85,9 +88,16 @@ def margin(self_confidence: Scores, best_other: Scores) -> Scores:
 
 def entropy_scores(self_confidence: Scores, entropy: npt.NDArray[np.float64], n_classes: int) -> Scores:
     """Return the confidence-weighted entropy of every row, in [0, 1]; with one class, 1."""
-    if n_classes == 1:
-        return np.ones(len(entropy))
-    x = entropy / np.log(n_classes) / np.maximum(self_confidence, MIN_PROBABILITY)
+    scores = np.ones(len(entropy))
+    if n_classes > 1:
+        for start in range(0, len(scores), ROWS_AT_A_TIME):
+            rows = slice(start, start + ROWS_AT_A_TIME)
+            scores[rows] = _entropy_scores(self_confidence[rows], entropy[rows] / np.log(n_classes))
+    return scores
+
+
+def _entropy_scores(self_confidence: Scores, entropy: npt.NDArray[np.float64]) -> Scores:
+    x = entropy / np.maximum(self_confidence, MIN_PROBABILITY)
     x = np.maximum(x, 0.0)  # probabilities that overshoot 1 by the slack
     scores = np.log(x + 1) / np.maximum(x, MIN_PROBABILITY)
     # A row without entropy is certain: of the given label, which is the best there is, or of another, the worst.

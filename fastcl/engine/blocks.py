@@ -17,10 +17,9 @@ from fastcl.core.arrays import RowReader, as_labels, as_pred_probs
 from fastcl.core.errors import sentence
 from fastcl.core.validation import check_same_length
 
-#: Bytes of probabilities in one block. The threads' blocks together fit a cache of 32 MB, so a second look at a
-#: block (entropy) is cheap; smaller ones cost time, for the interpreter hands them out one by one (1 M x 100: 4 MB
-#: take a fifth longer).
-BLOCK_BYTES = 16_000_000
+#: Bytes of probabilities in one block: the interpreter hands blocks out one by one, which shows if they are smaller
+#: (1 M x 100: 4 MB take a third longer, 64 MB no less); larger ones would cost memory where rows must be converted.
+BLOCK_BYTES = 32_000_000
 
 
 class Piece(NamedTuple):

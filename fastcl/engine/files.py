@@ -178,7 +178,7 @@ def _batches(
     path: Any, columns: list[str], is_list: bool, n_classes: int, dtype: np.dtype[Any]
 ) -> Iterator[npt.NDArray[Any]]:
     """Yield the probabilities in batches of rows."""
-    size = max(1, 4 * BLOCK_BYTES // (n_classes * dtype.itemsize))
+    size = max(1, BLOCK_BYTES // (n_classes * dtype.itemsize))
     with parquet_file("pred_probs", path) as file:
         start = 0
         for batch in file.iter_batches(batch_size=size, columns=columns):
