@@ -39,17 +39,19 @@ def main() -> None:
         return
     results = json.loads(RESULTS.read_text()) if options.only and RESULTS.exists() else {"jobs": {}}
     results["machine"] = machine()
+    for name, part in {"start_up": start_up, "large": large, "scaling": scaling}.items():
+        if options.only in name:
+            print(f"{name} ...", flush=True)
+            results[name] = part() if name == "start_up" else part(scale)  # type: ignore[operator]
+            print("   ", results[name], flush=True)
     for index, job in enumerate(JOBS):
         if options.only in f"{job.name} {job.size}":
             print(f"{job.name}, {job.size} ...", flush=True)
             # each job in a process of its own: neither side inherits the other's memory or warm caches
             results["jobs"][f"{job.name} | {job.size}"] = row = in_own_process(index, options.quick)
             print("   ", row, flush=True)
-    for name, part in {"start_up": start_up, "large": large, "scaling": scaling}.items():
-        if options.only in name:
-            print(f"{name} ...", flush=True)
-            results[name] = part() if name == "start_up" else part(scale)  # type: ignore[operator]
-            print("   ", results[name], flush=True)
+            if not options.quick:
+                RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     if not options.quick:
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         tables.write(results)

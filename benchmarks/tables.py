@@ -43,9 +43,10 @@ def jobs_table(results: dict[str, Any]) -> str:
     for key, row in results["jobs"].items():
         name, size = key.split(" | ")
         memory = f"{row['bytes_per_row']:.0f} (cleanlab {row['peer_bytes_per_row']:.0f})"
+        floor = f" ({row['target']})" if row["target"] else ""
         lines.append(
             f"| `{name}` | {size} | {row['peer']:.2f} s | {row['ours']:.3f} s "
-            f"| **{row['ratio']:.0f}** ({row['target']}) | {row['read']:.3f} s | {memory} |"
+            f"| **{row['ratio']:.0f}**{floor} | {row['read']:.3f} s | {memory} |"
         )
     return "\n".join(lines)
 

@@ -89,7 +89,7 @@ def get_label_quality_scores(
     >>> get_label_quality_scores([0, 0], pred_probs)
     array([0.9, 0.3])
     """
-    from fastcl.core.scores import Scoring
+    from fastcl.core.scores import Scoring, owned
     from fastcl.engine.blocks import open_source
     from fastcl.engine.run import question_columns, scored_sweep
 
@@ -99,7 +99,7 @@ def get_label_quality_scores(
     source.require(1 + scoring.adjust_pred_probs)
     rows = scored_sweep(source, scoring, n_jobs=n_jobs, verbose=verbose)
     question_columns(source, rows.labels, rows.summary)
-    return rows.scores
+    return owned(rows.scores)
 
 
 def get_self_confidence_for_each_label(labels: Any, pred_probs: Any) -> Scores:

@@ -127,6 +127,11 @@ def clipped_self_confidence(block: Block, thresholds: npt.NDArray[np.float64]) -
     return shares.astype(block.pred_probs.dtype, copy=False)
 
 
+def owned(scores: Scores) -> Scores:
+    """Return scores that do not hold on to the row summary they may be a column of."""
+    return scores if scores.base is None else scores.copy()
+
+
 @kernel
 def write_clipped(p, labels, floor, shares):
     """shares[i] = max(p[i, y], floor) / sum over k of max(p[i, k], floor)."""

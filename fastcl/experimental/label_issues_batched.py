@@ -162,6 +162,7 @@ class LabelInspector:
 
     def score_label_quality(self, labels: Any, pred_probs: Any, *, update_num_issues: bool = True) -> npt.NDArray[Any]:
         """Return the scores of one batch, shape (n_samples,), low is bad, and count its issues."""
+        from fastcl.core.scores import owned
         from fastcl.engine.run import sweep_rows
 
         thresholds = self.get_confident_thresholds()
@@ -176,7 +177,7 @@ class LabelInspector:
             for state, batch in zip(mine, states, strict=True):
                 state.merge(batch)
         _, summary, scores = rows.close()
-        scores = scores if score else self._scoring.of_summary(summary, self.num_class)
+        scores = scores if score else owned(self._scoring.of_summary(summary, self.num_class))
         if self.store_results:
             self._scores.append(scores)
         return scores
