@@ -87,13 +87,14 @@ def margin(self_confidence: Scores, best_other: Scores) -> Scores:
 
 
 def entropy_scores(self_confidence: Scores, entropy: npt.NDArray[np.float64], n_classes: int) -> Scores:
-    """Return the confidence-weighted entropy of every row, in [0, 1]; with one class, 1."""
-    scores = np.ones(len(entropy))
-    if n_classes > 1:
-        for start in range(0, len(scores), ROWS_AT_A_TIME):
-            rows = slice(start, start + ROWS_AT_A_TIME)
-            scores[rows] = _entropy_scores(self_confidence[rows], entropy[rows] / np.log(n_classes))
-    return scores
+    """Return the confidence-weighted entropy of every row, in [0, 1]; with one class, 1. Overwrites `entropy`."""
+    if n_classes == 1:
+        entropy[:] = 1
+        return entropy
+    for start in range(0, len(entropy), ROWS_AT_A_TIME):
+        rows = slice(start, start + ROWS_AT_A_TIME)
+        entropy[rows] = _entropy_scores(self_confidence[rows], entropy[rows] / np.log(n_classes))
+    return entropy
 
 
 def _entropy_scores(self_confidence: Scores, entropy: npt.NDArray[np.float64]) -> Scores:
