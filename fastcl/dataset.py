@@ -275,8 +275,9 @@ class _Facts:
 
 def _facts(data: _Data, multi_label: bool, dense: str = "") -> _Facts:
     """Collect the facts; `dense` names the answer if it needs the whole joint, not only its trace."""
-    if multi_label:
-        raise ValueError(sentence("multi_label", "be False", "True", "Treat each class as a problem of its own."))
+    from fastcl.core.validation import refuse_multi_label
+
+    refuse_multi_label(multi_label)
     if data.num_examples is not None:
         check_number("num_examples", data.num_examples, 1, whole=True)
     sweep = _sweep(data, dense) if data.is_complete else None

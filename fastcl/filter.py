@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.errors import check_number, check_option, sentence, warn
+from fastcl.core.validation import refuse_multi_label
 
 if TYPE_CHECKING:
     from fastcl.core.scores import Scoring
@@ -138,7 +139,7 @@ def find_label_issues(
     """
     from fastcl.core.selection import ascending
 
-    _refuse_multi_label(multi_label)
+    refuse_multi_label(multi_label)
     sweep, issues = search(
         labels,
         pred_probs,
@@ -195,7 +196,7 @@ def find_predicted_neq_given(
     from fastcl.engine.blocks import open_source
     from fastcl.engine.run import question_columns, scored_sweep
 
-    _refuse_multi_label(multi_label)
+    refuse_multi_label(multi_label)
     source = open_source(labels, pred_probs, class_names=class_names)
     rows = scored_sweep(source, Scoring("self_confidence"), n_jobs=n_jobs)
     question_columns(source, rows.labels, rows.summary)
@@ -315,11 +316,6 @@ def _check_options(filter_by: str, prune: PruneOptions) -> None:
         warn(f"`frac_noise` is not used by {filter_by!r}, only by the prune filters.")
     if prune.confident_joint is not None:
         warn(f"`confident_joint` is not used by {filter_by!r}, only by the prune filters.")
-
-
-def _refuse_multi_label(multi_label: bool) -> None:
-    if multi_label:
-        raise ValueError(sentence("multi_label", "be False", "True", "Treat each class as a problem of its own."))
 
 
 def _ranking(method: str | None, options: dict[str, Any] | None, n_classes: int) -> Scoring | None:

@@ -12,7 +12,7 @@ from fastcl.core.jit import cache_directory
 def chosen_directory() -> Path | None:
     """Return what ``$FASTCL_CACHE_DIR`` asks for."""
     chosen = os.environ.get("FASTCL_CACHE_DIR")
-    return Path(chosen).expanduser() if chosen else None
+    return Path(os.path.expanduser(chosen)) if chosen else None
 
 
 def is_chosen_used() -> bool:

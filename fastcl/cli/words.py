@@ -71,6 +71,7 @@ def warnings_in_one_line() -> Iterator[None]:
         note(f"fastcl: warning: {in_terms_of_options(' '.join(str(message).split()))}")
 
     with warnings.catch_warnings():
+        # within catch_warnings, and in the program's own process: no caller's filters are touched
         warnings.filterwarnings("always", category=UserWarning)
         warnings.showwarning = show
         yield

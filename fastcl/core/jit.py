@@ -140,14 +140,14 @@ def _disk_cache(kernel: Kernel, directory: Path) -> Any:
                 target_context.refresh()
                 payload = _read_entry(self._path(sig, target_context.codegen()))
                 return None if payload is None else CompileResult._rebuild(target_context, *pickle.loads(payload))
-            except Exception as error:
+            except Exception as error:  # whatever a damaged or foreign entry makes of unpickling: compile instead
                 logger.debug("compile cache of %s not read: %r", kernel.function.__name__, error)
                 return None
 
         def save_overload(self, sig: Any, data: Any) -> None:
             try:
                 _write_entry(self._path(sig, data.codegen), dumps(data._reduce()))
-            except Exception as error:
+            except Exception as error:  # a cache that cannot be written is no reason to fail
                 logger.debug("compile cache of %s not written: %r", kernel.function.__name__, error)
 
         def _path(self, sig: Any, codegen: Any) -> Path:

@@ -70,6 +70,12 @@ def _what_instead(row: npt.NDArray[Any]) -> str:
     return "These look like counts or percentages: divide each row by its sum first."
 
 
+def refuse_multi_label(multi_label: bool) -> None:
+    """Raise ValueError for the flag by which the reference chooses multi-label data."""
+    if multi_label:
+        raise ValueError(sentence("multi_label", "be False", "True", "Treat each class as a problem of its own."))
+
+
 def check_dense(what: str, n_classes: int) -> None:
     """Raise ValueError if `what`, a dense K x K matrix, would be too large to be useful."""
     if n_classes > MAX_DENSE_CLASSES:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.errors import check_option, sentence, warn
+from fastcl.core.validation import refuse_multi_label
 
 if TYPE_CHECKING:
     from fastcl.core.sparse_joint import SparseJoint
@@ -68,7 +69,7 @@ def num_label_issues(
     1
     """
     check_option("estimation_method", estimation_method, ESTIMATION_METHODS)
-    _refuse_multi_label(multi_label)
+    refuse_multi_label(multi_label)
     custom = estimation_method == "off_diagonal_custom"
     if custom and confident_joint is None:
         raise ValueError(sentence("confident_joint", f"be given for {estimation_method!r}", "None"))
@@ -128,7 +129,7 @@ def get_confident_thresholds(
     from fastcl.engine.blocks import open_source
     from fastcl.engine.run import sweep_rows
 
-    _refuse_multi_label(multi_label)
+    refuse_multi_label(multi_label)
     source = open_source(labels, pred_probs, class_names=class_names)
     (sums,), _ = sweep_rows(source, [SelfConfidenceSums], n_jobs=n_jobs)
     thresholds: npt.NDArray[np.float64] = sums.finalize()
@@ -191,7 +192,7 @@ def compute_confident_joint(
     array([[2, 0],
            [1, 2]])
     """
-    _refuse_multi_label(multi_label)
+    refuse_multi_label(multi_label)
     sweep = _sweep(labels, pred_probs, thresholds, class_names, n_jobs, dense="`compute_confident_joint`'s answer")
     joint = _dense(sweep.joint if calibrate else sweep.raw_joint)
     if not return_indices_of_off_diagonals:
@@ -229,7 +230,7 @@ def calibrate_confident_joint(
     array([[4, 0],
            [1, 2]])
     """
-    _refuse_multi_label(multi_label)
+    refuse_multi_label(multi_label)
     from fastcl.core.validation import check_matrix
 
     joint = check_matrix("confident_joint", confident_joint)
@@ -273,7 +274,7 @@ def estimate_joint(
     array([[0.5 , 0.  ],
            [0.25, 0.25]])
     """
-    _refuse_multi_label(multi_label)
+    refuse_multi_label(multi_label)
     from fastcl.core.matrices import normalise
     from fastcl.core.validation import check_matrix
 
@@ -302,11 +303,6 @@ def _sweep(
     source.require(1 + (thresholds is None))
     given = None if thresholds is None else as_thresholds(thresholds, source.n_classes)
     return confident_sweep(source, thresholds=given, n_jobs=n_jobs)
-
-
-def _refuse_multi_label(multi_label: bool) -> None:
-    if multi_label:
-        raise ValueError(sentence("multi_label", "be False", "True", "Treat each class as a problem of its own."))
 
 
 def class_counts_of(labels: Any, n_classes: int) -> npt.NDArray[np.int64]:
