@@ -21,36 +21,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from fastcl.core.forks import no_fork_while_held
+
 logger = logging.getLogger(__name__)
 
 #: Every kernel of the package in order of definition, for `fastcl warmup` and the tests.
 KERNELS: list[Kernel] = []
 
 _compiling = threading.RLock()
-
-
-class _ForkGate:
-    """Lets a fork wait until no other thread holds a lock: in the child, nobody would ever release it."""
-
-    def __init__(self, *locks: Any) -> None:
-        self.locks = locks
-        self._held: tuple[Any, ...] = ()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(before=self._close, after_in_parent=self._open, after_in_child=self._open)
-
-    def _close(self) -> None:
-        held: list[Any] = []
-        while len(held) < len(self.locks):  # there may be more of them once we hold the first
-            held.append(self.locks[len(held)])
-            held[-1].acquire()
-        self._held = tuple(held)
-
-    def _open(self) -> None:
-        for lock in reversed(self._held):
-            lock.release()
-
-
-_fork_gate = _ForkGate(_compiling)
+no_fork_while_held(_compiling)
 
 
 class Kernel:
@@ -104,7 +83,7 @@ def _numba() -> Any:
     import numba
     from numba.core.compiler_lock import global_compiler_lock
 
-    _fork_gate.locks += (global_compiler_lock,)
+    no_fork_while_held(global_compiler_lock)
     return numba
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from fastcl.engine.blocks import Piece
+Item = TypeVar("Item")
 
 #: Seconds before a bar appears: short runs stay quiet.
 PATIENCE = 2.0
+
+
+def rows_of(piece: Any) -> int:
+    """Return how many rows a piece or a slice has."""
+    return int(piece.stop - piece.start)
 
 
 class Progress:
@@ -20,7 +25,7 @@ class Progress:
     def __init__(self, task: str, n_rows: int | None, *, wanted: bool) -> None:
         self._task, self._n_rows = task, n_rows
         self._wanted = wanted and sys.stderr is not None and sys.stderr.isatty()
-        self._done = 0
+        self._done = 0.0
         self._begun = time.monotonic()
         self._bar: Any = None
 
@@ -33,18 +38,18 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def over(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
-        """Hand on pieces, counting their rows as they are drawn."""
-        for piece in pieces:
-            yield piece
-            self._advance(piece.stop - piece.start)
+    def over(self, items: Iterable[Item], n_rows: Callable[[Item], float] = rows_of) -> Iterator[Item]:
+        """Hand on items, counting their rows as they are drawn; an item may be worth a part of a row."""
+        for item in items:
+            yield item
+            self._advance(n_rows(item))
 
-    def _advance(self, n_rows: int) -> None:
+    def _advance(self, n_rows: float) -> None:
         self._done += n_rows
         if self._bar is None and self._wanted and time.monotonic() - self._begun > PATIENCE:
             self._bar = _open_bar(desc=self._task, total=self._n_rows, unit=" rows", unit_scale=True)
         if self._bar is not None:
-            self._bar.update(self._done - self._bar.n)
+            self._bar.update(round(self._done) - self._bar.n)
 
 
 def _open_bar(**options: Any) -> Any:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from fastcl.core.alignment import warn_if_permuted
 from fastcl.core.constants import SLACK, UNREACHABLE_THRESHOLD
+from fastcl.core.lazily import kept
 from fastcl.core.matrices import calibrate
 from fastcl.core.pair_margins import LargestMargins, Pairs
 from fastcl.core.reductions import Reduction
@@ -50,15 +51,11 @@ class Sweep:
     raw_joint: npt.NDArray[np.int64] | SparseJoint
     n_issues: int
     n_threads: int
-    _joint: npt.NDArray[np.int64] | SparseJoint | None = None
 
-    @property
+    @kept
     def joint(self) -> npt.NDArray[np.int64] | SparseJoint:
         """The calibrated confident joint."""
-        # No `cached_property`: in Python 3.11 its lock is one for all objects, and stays locked in a forked child.
-        if self._joint is None:
-            self._joint = calibrated(self.raw_joint, self.class_counts, self.n_threads)
-        return self._joint
+        return calibrated(self.raw_joint, self.class_counts, self.n_threads)
 
 
 @dataclass
