@@ -1,0 +1,1 @@
+"""Duplicates: which rows are equal, nearly equal, or nearly the same text, and what to do about them."""

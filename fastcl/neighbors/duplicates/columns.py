@@ -1,0 +1,70 @@
+"""What users know about rows (a split, labels, qualities), checked and ready to be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcl.core.arrays import as_array
+from fastcl.core.errors import sentence
+
+
+def as_column(name: str, values: Any, n_rows: int) -> npt.NDArray[Any]:
+    """Return one value a row as an array; values of mixed kinds stay what they are.
+
+    Raises
+    ------
+    ValueError
+        If there is not one value a row, or one is missing (None, NaN, NaT).
+    """
+    array = (
+        np.array([*values, None], dtype=object)[:-1] if isinstance(values, (list, tuple)) else as_array(name, values)
+    )
+    if array.shape != (n_rows,):
+        raise ValueError(sentence(name, f"have shape ({n_rows},), one value a row", f"shape {array.shape}"))
+    is_boxed = array.dtype.kind == "O"
+    missing = np.fromiter(map(_is_missing, array), np.bool_, n_rows) if is_boxed else array != array
+    if is_boxed and not all(isinstance(value, Hashable) for value in array):
+        raise TypeError(sentence(name, "hold a plain value for every row", "what cannot be hashed"))
+    if missing.any():
+        got = f"none in row {missing.argmax():,} ({missing.sum():,} such rows)"
+        raise ValueError(sentence(name, "hold a value for every row", got, "Give missing ones a name of their own."))
+    return array
+
+
+def as_codes(column: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return a number for every value, the same for equal ones.
+
+    Examples
+    --------
+    >>> as_codes(np.array(["train", "test", "train"]))
+    array([0, 1, 0])
+    """
+    if column.dtype.kind in "iub":
+        return column.astype(np.int64, copy=False)
+    code_of: dict[Any, int] = {}
+    return np.fromiter((code_of.setdefault(value, len(code_of)) for value in column.tolist()), np.int64, len(column))
+
+
+def as_quality(quality: Any, n_rows: int) -> npt.NDArray[np.float64] | None:
+    """Return qualities as float64, None if there are none."""
+    if quality is None:
+        return None
+    column = as_column("quality", quality, n_rows)
+    if column.dtype.kind == "O" and all(isinstance(value, Real) for value in column):
+        column = column.astype(np.float64)
+    if column.dtype.kind not in "fiub":
+        raise TypeError(sentence("quality", "hold numbers, the higher the better", f"dtype {column.dtype}"))
+    return column.astype(np.float64)
+
+
+def _is_missing(value: Any) -> bool:
+    """Tell whether a value is None, NaN, NaT or pandas' NA."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # NA does not say whether it equals itself
+        return True
