@@ -1,0 +1,234 @@
+"""Which rows would good annotators disagree on, and which labels are surely right?
+
+A wrong label and an ambiguous row are different findings: the one has a better label, the other has none. Both make a
+model doubt the given label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcl.core.errors import check_number, sentence
+
+if TYPE_CHECKING:
+    from fastcl.core.sweep import RowSummary
+    from fastcl.engine.blocks import Source
+
+__all__ = ["Ambiguous", "find_ambiguous", "find_well_labeled"]
+
+#: Two annotators are expected to agree in fewer cases than this: with two classes, the better one has less than .66.
+THRESHOLD = 0.55
+
+
+@dataclass(frozen=True, eq=False)
+class Ambiguous:
+    """Rows on which good annotators would disagree.
+
+    Parameters
+    ----------
+    is_issue : bool of shape (n_samples,)
+        True where the score is below the threshold.
+    scores : float64 of shape (n_samples,)
+        How probably two annotators agree, in [1 / n_classes, 1]; low is ambiguous.
+    summary : mean of the scores
+    threshold : what scores were compared with
+    """
+
+    is_issue: npt.NDArray[np.bool_]
+    scores: npt.NDArray[np.float64]
+    summary: float
+    threshold: float
+
+
+def find_ambiguous(
+    labels: Any,
+    pred_probs: Any,
+    graph: Any = None,
+    *,
+    threshold: float = THRESHOLD,
+    class_names: Sequence[Hashable] | None = None,
+    n_jobs: int | None = None,
+) -> Ambiguous:
+    """Score how probably two annotators would agree on each row.
+
+    The given label of the row itself plays no part, so a wrong label alone makes no row ambiguous. Rows of a kind that
+    the model does not know look ambiguous too. A weak or shy model finds much ambiguous: order rows by score, and trust
+    flags as far as probabilities are calibrated.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_samples,)
+        Given labels: class indices in [0, n_classes), or names. Used for the neighbours' votes.
+    pred_probs : array-like of shape (n_samples, n_classes)
+        Out-of-sample predicted probabilities in [0, 1]. Or what `fastcl.filter.find_label_issues` takes.
+    graph : KNNGraph or sparse matrix of shape (n_samples, n_samples), optional
+        Neighbours of each row.
+    threshold : float
+        Flag rows of lower score, in [0, 1].
+    class_names : sequence of n_classes names, optional
+        What the columns of `pred_probs` stand for, if `labels` holds names; sorted by default.
+    n_jobs : int, optional
+        Number of threads; by default as many as this process may use. The answer does not depend on it.
+
+    Returns
+    -------
+    Ambiguous
+        Flags, scores and their mean.
+
+    Raises
+    ------
+    TypeError
+        If `graph` is no graph.
+    ValueError
+        If the graph is one of other data, `pred_probs` holds something else than probabilities or does not fit
+        `labels`, or the threshold is outside [0, 1].
+
+    Notes
+    -----
+    Let v[k] be the share of the row's neighbours that have label k, 0 without a graph, and q[k] proportional to
+    p[k] (1 + v[k]). Two annotators that draw their labels from q agree with probability sum of q[k]**2, the score; its
+    reciprocal is the number of classes in question. One pass over the probabilities, 8 bytes a row beside the row
+    summary.
+
+    References
+    ----------
+    Simpson, "Measurement of Diversity", Nature 163, 1949: the sum of squares.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pred_probs = np.array([[0.98, 0.01, 0.01], [0.5, 0.5, 0.0], [0.02, 0.98, 0.0]])
+    >>> found = find_ambiguous([0, 1, 0], pred_probs)
+    >>> found.scores.round(2)
+    array([0.96, 0.5 , 0.96])
+    >>> found.is_issue
+    array([False,  True, False])
+    """
+    from fastcl.engine.blocks import open_source
+
+    check_number("threshold", threshold, 0, 1)
+    source = open_source(labels, pred_probs, class_names=class_names)
+    scores = _sweep(source, graph, n_jobs).agreement
+    return Ambiguous(scores < threshold, scores, float(scores.mean()), float(threshold))
+
+
+def find_well_labeled(
+    labels: Any,
+    pred_probs: Any,
+    graph: Any = None,
+    *,
+    threshold: float = THRESHOLD,
+    class_names: Sequence[Hashable] | None = None,
+    n_jobs: int | None = None,
+) -> npt.NDArray[np.bool_]:
+    """Find the rows whose label is surely right: to train on, to test on, to show to annotators.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_samples,)
+        Given labels: class indices in [0, n_classes), or names.
+    pred_probs : array-like of shape (n_samples, n_classes)
+        Out-of-sample predicted probabilities in [0, 1]. Or what `fastcl.filter.find_label_issues` takes.
+    graph : KNNGraph or sparse matrix of shape (n_samples, n_samples), optional
+        Neighbours of each row.
+    threshold : float
+        Leave out rows that `find_ambiguous` scores lower, in [0, 1].
+    class_names : sequence of n_classes names, optional
+        What the columns of `pred_probs` stand for, if `labels` holds names; sorted by default.
+    n_jobs : int, optional
+        Number of threads; by default as many as this process may use. The answer does not depend on it.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), bool
+        True where the given label is
+
+        - the predicted class,
+        - at least as probable as its class threshold (`fastcl.count.get_confident_thresholds`),
+        - on a row that is not ambiguous, and
+        - with a graph, at least as frequent among the neighbours as any other label.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `find_ambiguous`.
+
+    Notes
+    -----
+    The default filter of `fastcl.filter.find_label_issues` flags none of these rows: it leaves alone those whose given
+    label is predicted. One pass over the probabilities, 10 bytes a row beside the row summary.
+
+    References
+    ----------
+    Northcutt, Jiang, Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70, 2021, section
+    3.1, for the thresholds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pred_probs = np.array([[0.9, 0.1], [0.6, 0.4], [0.1, 0.9], [0.2, 0.8], [0.95, 0.05]])
+    >>> find_well_labeled(["cat", "cat", "dog", "dog", "dog"], pred_probs)
+    array([ True, False,  True,  True, False])
+    """
+    from fastcl.core.constants import SLACK
+    from fastcl.engine.blocks import open_source
+    from fastcl.neighbors.ambiguity import votes_for_given
+
+    check_number("threshold", threshold, 0, 1)
+    source = open_source(labels, pred_probs, class_names=class_names)
+    swept = _sweep(source, graph, n_jobs)
+    codes, summary = swept.labels, swept.summary
+    found = (summary.predicted == codes) & (swept.agreement >= threshold)
+    found &= summary.self_confidence >= swept.thresholds[codes] - SLACK
+    if swept.indices is not None:
+        found &= votes_for_given(codes, swept.indices, source.n_classes)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Swept:
+    """What one pass over the data leaves behind."""
+
+    labels: npt.NDArray[np.int32]
+    summary: RowSummary
+    thresholds: npt.NDArray[np.float64]
+    agreement: npt.NDArray[np.float64]
+    indices: npt.NDArray[np.int32] | None
+
+
+def _sweep(source: Source, graph: Any, n_jobs: int | None) -> _Swept:
+    from fastcl.core.constants import UNREACHABLE_THRESHOLD
+    from fastcl.core.reductions.thresholds import SelfConfidenceSums
+    from fastcl.engine.run import question_columns, sweep_rows
+    from fastcl.neighbors.ambiguity import agreement
+
+    given, indices = _neighbors(source, graph)
+    (sums,), rows = sweep_rows(
+        source,
+        [SelfConfidenceSums],
+        thresholds=np.full(source.n_classes, UNREACHABLE_THRESHOLD),  # of no use here, but scores are made with them
+        score=lambda block, _: agreement(block, given, indices),
+        n_jobs=n_jobs,
+    )
+    labels, summary, scores = rows.close()
+    question_columns(source, labels, summary)
+    return _Swept(labels, summary, sums.finalize(), scores, indices)
+
+
+def _neighbors(source: Source, graph: Any) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32] | None]:
+    """Return the labels of all rows and the neighbours of each, None without a graph."""
+    from fastcl.engine.blocks import as_read_only
+    from fastcl.neighbors.graph import graph_of_itself
+
+    if graph is None:
+        return np.empty(0, np.int32), None
+    if source.labels is None or source.n_rows is None:
+        rule = "be given as an array if there is a graph"
+        raise ValueError(sentence("labels", rule, "None", "Neighbours' labels are needed from the first block on."))
+    graph = graph_of_itself(graph, n_samples=source.n_rows)
+    return source.labels, as_read_only(graph.indices, np.int32)
