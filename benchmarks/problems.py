@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fastcl.neighbors import KNNGraph
+
 #: Rows made at a time: 1,000 classes of float32 stay below 100 MB.
 CHUNK = 20_000
 
@@ -43,3 +45,37 @@ def make_problem(
         odds = np.exp(logits.astype(dtype))
         pred_probs[start : start + CHUNK] = odds / odds.sum(axis=1, keepdims=True)
     return Problem(labels, pred_probs)
+
+
+def make_embeddings(
+    n_rows: int, n_columns: int = 384, *, topics: int = 100, latent: int = 16, seed: int = 0
+) -> np.ndarray:
+    """Make float32 embeddings: points around `topics` centres in `latent` dimensions, bent by a random net, and noise.
+
+    The noise is a tenth of the variance. `topics=1` with more dimensions is harder: a cloud without clusters, in
+    which far more of the data must be compared to find the same share of neighbours.
+    """
+    rng = np.random.default_rng(seed)
+    centers = rng.standard_normal((topics, latent))
+    first = rng.standard_normal((latent, 128)) / latent**0.5
+    second = rng.standard_normal((128, n_columns)) / 128**0.5
+    embeddings = np.empty((n_rows, n_columns), np.float32)
+    for start in range(0, n_rows, CHUNK):
+        n = min(CHUNK, n_rows - start)
+        points = centers[rng.integers(topics, size=n)] + rng.normal(0, 0.6, (n, latent))
+        clean = np.tanh(1.5 * points @ first) @ second
+        embeddings[start : start + n] = clean + 0.3 * clean.std() * rng.standard_normal(clean.shape)
+    return embeddings
+
+
+def make_graph(n_rows: int, n_neighbors: int = 10, *, seed: int = 0) -> KNNGraph:
+    """Make a graph of the size of a real one: neighbours nearby in a random order of rows, a tenth of them copies."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(n_rows)
+    place = np.empty(n_rows, np.int64)
+    place[order] = np.arange(n_rows)
+    steps = np.argsort(rng.random((n_rows, 3 * n_neighbors), dtype=np.float32), axis=1)[:, :n_neighbors] + 1
+    indices = order[(place[:, None] + steps) % n_rows].astype(np.int32)
+    distances = np.sort(rng.gamma(4, 0.1, (n_rows, n_neighbors)), axis=1)
+    distances[rng.random(n_rows) < 0.1, 0] *= 1e-3
+    return KNNGraph(distances, indices, "cosine", n_rows)

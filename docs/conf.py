@@ -16,7 +16,7 @@ copyright = "The fastcl developers, Apache-2.0"
 release = version = fastcl.__version__
 
 extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "mathml"]
-exclude_patterns = ["_build", "benchmarks-table.md"]
+exclude_patterns = ["_build", "*-table.md"]
 default_role = "py:obj"
 html_math_renderer = "mathml"
 

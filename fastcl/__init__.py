@@ -16,7 +16,20 @@ __version__ = "0.1.0"
 
 #: Modules that users call, loaded when first named (PEP 562).
 _MODULES = frozenset(
-    {"benchmarking", "count", "cross_validation", "dataset", "experimental", "filter", "rank", "review"}
+    {
+        "ambiguity",
+        "benchmarking",
+        "count",
+        "cross_validation",
+        "data_valuation",
+        "dataset",
+        "experimental",
+        "filter",
+        "neighbors",
+        "outlier",
+        "rank",
+        "review",
+    }
 )
 
 __all__ = ["__version__", *sorted(_MODULES)]

@@ -167,8 +167,7 @@ def label_codes(labels: Any) -> Codes:
     array = as_array("labels", labels)
     if array.ndim == 1 and array.size and array.dtype.kind == "f" and np.isfinite(array).all():
         _refuse_fractions(array)
-        # What no int64 holds keeps to floats: only whether labels are equal counts
-        return np.unique(array, return_inverse=True)[1].astype(np.int32)
+        array = array.astype(np.int64) if np.abs(array).max() < 2**63 else np.unique(array, return_inverse=True)[1]
     if array.ndim == 1 and array.size and array.dtype.kind in "iu":
         fits = array.min() >= np.iinfo(np.int32).min and array.max() <= np.iinfo(np.int32).max
         return (array if fits else np.unique(array, return_inverse=True)[1]).astype(np.int32, copy=False)

@@ -38,8 +38,10 @@ SHARED_MODULES = (
     "dataset",
     "experimental.label_issues_batched",
     "benchmarking.noise_generation",
+    "outlier",
+    "data_valuation",
 )
-PUBLIC_MODULES = (*SHARED_MODULES, "cross_validation", "review")
+PUBLIC_MODULES = (*SHARED_MODULES, "ambiguity", "cross_validation", "neighbors", "review")
 
 
 # -- code on pages runs, block after block, and shows what it prints

@@ -5,9 +5,10 @@ It simply does, on a tiny problem, what users do: the cache then holds what thei
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from argparse import Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,9 @@ from fastcl.cli import words
 from fastcl.cli.cache import chosen_directory, count_cached, is_chosen_used
 from fastcl.core.constants import SPARSE_ABOVE
 from fastcl.core.jit import cache_directory
+
+if TYPE_CHECKING:
+    from fastcl.neighbors import KNNGraph
 
 Floats = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
@@ -36,7 +40,7 @@ def run(options: Namespace) -> int:
 
 
 def warm_up() -> None:
-    """Call everything that runs kernels, with float32 and float64 probabilities."""
+    """Call everything that runs kernels, with float32 and float64 probabilities and features."""
     logging.getLogger("fastcl").addHandler(logging.NullHandler())
     for dtype in (np.float32, np.float64):
         labels, pred_probs = make_problem(300, 5, dtype)
@@ -44,6 +48,10 @@ def warm_up() -> None:
         _score(labels, pred_probs)
         _count(labels, pred_probs)
         _filter_many_classes(*make_problem(60, SPARSE_ABOVE + 1, dtype))
+        _out_of_distribution(labels, pred_probs)
+        _answer(labels, pred_probs, _search(pred_probs))
+    for half in (np.float16, np.float32, np.float64):
+        _find_duplicates(make_problem(60, 4, half)[1])
 
 
 def make_problem(n_rows: int, n_classes: int, dtype: npt.DTypeLike) -> tuple[Labels, Floats]:
@@ -90,3 +98,60 @@ def _count(labels: Labels, pred_probs: Floats) -> None:
     compute_confident_joint(labels, pred_probs)
     num_label_issues(labels, pred_probs)
     health_summary(labels, pred_probs, verbose=False)
+
+
+def _out_of_distribution(labels: Labels, pred_probs: Floats) -> None:
+    from fastcl.outlier import OutOfDistribution
+
+    for method in ("entropy", "least_confidence", "gen"):
+        adjusted = method != "gen"
+        params = {"method": method, "adjust_pred_probs": adjusted, "M": 3}
+        OutOfDistribution(params).fit_score(pred_probs=pred_probs, labels=labels if adjusted else None)
+
+
+def _search(features: Floats) -> KNNGraph:
+    """Build graphs in all ways, and return one."""
+    from scipy.sparse import csr_matrix
+
+    from fastcl.neighbors import build_knn_graph, query
+
+    twice = np.vstack([features, features[:5]])
+    build_knn_graph(twice, method="approximate")
+    build_knn_graph(twice, metric="inner_product")
+    build_knn_graph(twice[:, :2], metric="euclidean")
+    build_knn_graph(csr_matrix(twice), n_neighbors=3)
+    graph = build_knn_graph(twice, scale="auto")
+    query(features[:3], graph)
+    return build_knn_graph(np.round(features, 1))  # near ties, to be settled in float64
+
+
+def _answer(labels: Labels, pred_probs: Floats, graph: KNNGraph) -> None:
+    from fastcl.ambiguity import find_ambiguous, find_well_labeled
+    from fastcl.data_valuation import data_shapley_knn
+    from fastcl.neighbors import find_outliers, knn_pred_probs, loo_pred_probs, non_iid, underperforming_group
+
+    find_outliers(graph)
+    data_shapley_knn(labels, knn_graph=graph)
+    non_iid(graph, num_permutations=2)
+    underperforming_group(labels, pred_probs, graph, eps=1e9, min_samples=2, min_cluster_samples=1)
+    find_ambiguous(labels, pred_probs)
+    find_well_labeled(labels, pred_probs, graph)
+    knn_pred_probs(labels, graph)
+    loo_pred_probs(labels, pred_probs)
+
+
+def _find_duplicates(rows: Floats) -> None:
+    from scipy.sparse import csr_matrix
+
+    from fastcl.neighbors import build_knn_graph, find_exact_duplicates, find_near_duplicates, find_text_duplicates
+
+    twice = np.vstack([rows, rows[:5]])
+    find_exact_duplicates(twice).to_frame()
+    if rows.dtype != np.float16:
+        find_exact_duplicates(csr_matrix(twice))
+    graph = build_knn_graph(twice)
+    for rule in ("median", "local"):
+        found = find_near_duplicates(graph, rule=rule, threshold=2)
+        list(found.near_duplicate_sets)
+    with contextlib.suppress(ImportError):  # texts are an extra
+        find_text_duplicates(["where is my new card", "where is my new card please"], threshold=0.5)

@@ -28,7 +28,6 @@ Indices = npt.NDArray[np.int32]
 #: Rows scored at a time.
 ROWS_AT_A_TIME = 1 << 16
 
-
 #: More permutations than these tell nothing more.
 MOST_PERMUTATIONS = 1_000_000
 

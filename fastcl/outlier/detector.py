@@ -222,6 +222,8 @@ class OutOfDistribution:
             what was.
         """
         _check_inputs(features, pred_probs)
+        if exclude_self is not None:
+            check_flag("exclude_self", exclude_self)
         if features is None:
             return self._probability_scores(pred_probs, n_jobs)
         if self.params["knn"] is None:
@@ -235,11 +237,16 @@ class OutOfDistribution:
         """Raise unless every parameter is of its kind and in its range."""
         params = self.params
         check_option("method", params["method"], METHODS)
+        check_flag("adjust_pred_probs", params["adjust_pred_probs"])
+        check_flag("softmax", params["softmax"])
         check_number("M", params["M"], 1, whole=True)
         check_above_0("gamma", params["gamma"])
         check_above_0("t", params["t"])
         if params["k"] is not None:
             check_number("k", params["k"], 1, whole=True)
+        if not (params["knn"] is None or isinstance(params["knn"], KNNGraph) or hasattr(params["knn"], "kneighbors")):
+            rule = "be a KNNGraph, or an object with `kneighbors`"
+            raise TypeError(sentence("knn", rule, type(params["knn"]).__name__, "Pass a matrix to `fit` as `graph`."))
         if params["scaling_factor"] is not None:
             check_above_0("scaling_factor", params["scaling_factor"])
         if params["method"] == "gen" and params["adjust_pred_probs"]:
@@ -312,8 +319,23 @@ class OutOfDistribution:
             warn(f"There are only {n_classes} classes: with params['M'] = {params['M']} no score is far from 1.")
         if not params["adjust_pred_probs"]:
             return score_probabilities(values, np.empty(0), params, n_jobs)
-        lifts = adjustment(as_thresholds(params["confident_thresholds"], n_classes))
+        lifts = adjustment(_thresholds_for(n_classes, params["confident_thresholds"]))
         return score_probabilities(values, lifts, params, n_jobs)
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Raise TypeError unless `value` is True or False: ``"False"`` would count as True."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(sentence(name, "be True or False", repr(value)))
+
+
+def _thresholds_for(n_classes: int, thresholds: Any) -> Floats:
+    """Return a threshold for each class, or raise."""
+    if np.ndim(thresholds) and np.size(thresholds) != n_classes:
+        rule = "have one column for each class threshold"
+        got = f"{n_classes} columns for {np.size(thresholds)} thresholds"
+        raise ValueError(sentence("pred_probs", rule, got))
+    return as_thresholds(thresholds, n_classes)
 
 
 def _check_inputs(features: Any, pred_probs: Any, graph: Any = None) -> None:

@@ -176,7 +176,7 @@ def make_classifier() -> Any:
 def _audit(
     pixels: npt.NDArray[np.float64], truth: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], n_jobs: int | None
 ) -> Trial:
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     from fastcl.cross_validation import out_of_sample_pred_probs
 

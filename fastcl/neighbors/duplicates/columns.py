@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from numbers import Real
 from typing import Any
 
@@ -28,26 +27,33 @@ def as_column(name: str, values: Any, n_rows: int) -> npt.NDArray[Any]:
         raise ValueError(sentence(name, f"have shape ({n_rows},), one value a row", f"shape {array.shape}"))
     is_boxed = array.dtype.kind == "O"
     missing = np.fromiter(map(_is_missing, array), np.bool_, n_rows) if is_boxed else array != array
-    if is_boxed and not all(isinstance(value, Hashable) for value in array):
-        raise TypeError(sentence(name, "hold a plain value for every row", "what cannot be hashed"))
     if missing.any():
         got = f"none in row {missing.argmax():,} ({missing.sum():,} such rows)"
         raise ValueError(sentence(name, "hold a value for every row", got, "Give missing ones a name of their own."))
     return array
 
 
-def as_codes(column: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+def as_codes(name: str, column: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return a number for every value, the same for equal ones.
+
+    Raises
+    ------
+    TypeError
+        If values are lists or the like, which cannot be looked up.
 
     Examples
     --------
-    >>> as_codes(np.array(["train", "test", "train"]))
+    >>> as_codes("split", np.array(["train", "test", "train"]))
     array([0, 1, 0])
     """
     if column.dtype.kind in "iub":
         return column.astype(np.int64, copy=False)
     code_of: dict[Any, int] = {}
-    return np.fromiter((code_of.setdefault(value, len(code_of)) for value in column.tolist()), np.int64, len(column))
+    codes = (code_of.setdefault(value, len(code_of)) for value in column.tolist())
+    try:
+        return np.fromiter(codes, np.int64, len(column))
+    except TypeError as error:
+        raise TypeError(sentence(name, "hold names or numbers", "what cannot be hashed")) from error
 
 
 def as_quality(quality: Any, n_rows: int) -> npt.NDArray[np.float64] | None:

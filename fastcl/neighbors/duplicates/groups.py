@@ -177,7 +177,7 @@ class Duplicates:
         ValueError
             If there is not one label a row.
         """
-        return self._disagreements(as_column("labels", labels, len(self)))
+        return self._disagreements("labels", labels)
 
     def leakage(self, split: Any) -> Disagreements:
         """Return the groups that cross a split: what was learned from one part is asked in another.
@@ -192,11 +192,11 @@ class Duplicates:
         ValueError
             If there is not one value a row.
         """
-        return self._disagreements(as_column("split", split, len(self)))
+        return self._disagreements("split", split)
 
-    def _disagreements(self, column: npt.NDArray[Any]) -> Disagreements:
+    def _disagreements(self, name: str, values: Any) -> Disagreements:
         """Return the groups with different values; connected as they are, some linked rows must differ."""
-        codes, links = as_codes(column), self.links
+        codes, links = as_codes(name, as_column(name, values, len(self))), self.links
         differs = codes[links.left] != codes[links.right]
         pairs = np.column_stack([links.left[differs], links.right[differs]])
         pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]

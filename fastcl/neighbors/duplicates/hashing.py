@@ -87,7 +87,7 @@ def group_equal_rows(
     Raises
     ------
     TypeError
-        If `features` holds no real numbers of at most 64 bits.
+        If `features` holds no real numbers of at most 64 bits, or `hashes` no uint64.
     ValueError
         If `features` has not shape (n_samples, n_features), or `hashes` not one number a row.
 
@@ -107,8 +107,7 @@ def group_equal_rows(
     n_threads = resolve_n_jobs(n_jobs)
     if hashes is None:
         hashes = hash_rows(rows, n_jobs=n_jobs)
-    if hashes.shape != (len(rows),):
-        raise ValueError(sentence("hashes", f"have shape ({len(rows)},)", f"shape {hashes.shape}"))
+    _check_hashes(hashes, len(rows))
     codes = _group_equal_hashes(hashes, n_threads)
     differs = np.empty(len(rows), np.bool_)
     for_each(_blocks(rows), lambda block: rows.write_differing(*block, codes, differs), n_threads)
@@ -130,6 +129,15 @@ def fingerprint(hashes: npt.NDArray[np.uint64]) -> str:
     False
     """
     return hashlib.blake2b(np.ascontiguousarray(hashes, dtype="<u8").data, digest_size=16).hexdigest()
+
+
+def _check_hashes(hashes: Any, n_rows: int) -> None:
+    """Raise unless there is a hash for each row."""
+    if not isinstance(hashes, np.ndarray) or hashes.dtype != np.uint64:
+        got = getattr(hashes, "dtype", type(hashes).__name__)
+        raise TypeError(sentence("hashes", "be an array of uint64", f"{got}", "`hash_rows` makes them."))
+    if hashes.shape != (n_rows,):
+        raise ValueError(sentence("hashes", f"have shape ({n_rows},)", f"shape {hashes.shape}"))
 
 
 def _blocks(rows: DenseRows | SparseRows) -> Iterator[tuple[int, int]]:
