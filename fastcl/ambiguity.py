@@ -32,17 +32,19 @@ class Ambiguous:
     Parameters
     ----------
     is_issue : bool of shape (n_samples,)
-        True where the score is below the threshold.
+        True where the score is below the cut.
     scores : float64 of shape (n_samples,)
         How probably two annotators agree, in [1 / n_classes, 1]; low is ambiguous.
     summary : mean of the scores
-    threshold : what scores were compared with
+    threshold : what part of the median score the cut is
+    cut : what scores were compared with
     """
 
     is_issue: npt.NDArray[np.bool_]
     scores: npt.NDArray[np.float64]
     summary: float
     threshold: float
+    cut: float
 
 
 def find_ambiguous(
@@ -57,8 +59,8 @@ def find_ambiguous(
     """Score how probably two annotators would agree on each row.
 
     The given label of the row itself plays no part, so a wrong label alone makes no row ambiguous. Rows of a kind that
-    the model does not know look ambiguous too. A weak or shy model finds much ambiguous: order rows by score, and trust
-    flags as far as probabilities are calibrated.
+    the model does not know look ambiguous too. A weak or shy model finds much ambiguous; flags are therefore relative to
+    the median row.
 
     Parameters
     ----------
@@ -69,7 +71,7 @@ def find_ambiguous(
     graph : KNNGraph or sparse matrix of shape (n_samples, n_samples), optional
         Neighbours of each row.
     threshold : float
-        Flag rows of lower score, in [0, 1].
+        Flag rows whose score is below this part of the median score, in [0, 1].
     class_names : sequence of n_classes names, optional
         What the columns of `pred_probs` stand for, if `labels` holds names; sorted by default.
     n_jobs : int, optional
@@ -114,7 +116,8 @@ def find_ambiguous(
     check_number("threshold", threshold, 0, 1)
     source = open_source(labels, pred_probs, class_names=class_names)
     scores = _sweep(source, graph, n_jobs).agreement
-    return Ambiguous(scores < threshold, scores, float(scores.mean()), float(threshold))
+    cut = float(threshold * np.median(scores))
+    return Ambiguous(scores < cut, scores, float(scores.mean()), float(threshold), cut)
 
 
 def find_well_labeled(
@@ -150,7 +153,7 @@ def find_well_labeled(
 
         - the predicted class,
         - at least as probable as its class threshold (`fastcl.count.get_confident_thresholds`),
-        - on a row that is not ambiguous, and
+        - on a row of which two annotators would agree at least so probably, and
         - with a graph, at least as frequent among the neighbours as any other label.
 
     Raises

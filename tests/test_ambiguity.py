@@ -52,7 +52,8 @@ def test_ambiguity_matches_naive(any_problem, k):
     found = find_ambiguous(*any_problem.both(), graph)
     expected = naive_agreement(any_problem.labels, any_problem.pred_probs, neighbors)
     np.testing.assert_allclose(found.scores, expected, rtol=1e-12)  # sums in another order
-    np.testing.assert_array_equal(found.is_issue, found.scores < 0.55)
+    assert found.cut == pytest.approx(0.55 * np.median(expected), rel=1e-12)
+    np.testing.assert_array_equal(found.is_issue, found.scores < 0.55 * np.median(found.scores))
     assert found.summary == found.scores.mean()
 
 
