@@ -59,8 +59,8 @@ def find_ambiguous(
     """Score how probably two annotators would agree on each row.
 
     The given label of the row itself plays no part, so a wrong label alone makes no row ambiguous. Rows of a kind that
-    the model does not know look ambiguous too. A weak or shy model finds much ambiguous; flags are therefore relative to
-    the median row.
+    the model does not know look ambiguous too. A weak or shy model finds much ambiguous, so flags are relative to the
+    median row.
 
     Parameters
     ----------

@@ -325,6 +325,15 @@ def test_query_needs_the_data_of_the_graph(tmp_path):
     with pytest.raises(ValueError, match="be those that the graph was made of"):
         query(features[:2], loaded, features=features[:-1])
     assert bits(query(features[:2], loaded, features=features)) == bits(query(features[:2], graph))
+    moved = features.copy()
+    graph_of_moved = build_knn_graph(moved)
+    moved += 1
+    with pytest.raises(ValueError, match="be those that the graph was made of"):
+        query(features[:2], graph_of_moved)
+    with pytest.raises(TypeError, match="`graph` must be a KNNGraph; got csr_matrix"):
+        query(features[:2], graph.to_csr())
+    with pytest.raises(ValueError, match=r"`graph.metric` must be one of .* got 'unknown'"):
+        query(features[:2], KNNGraph.from_csr(graph.to_csr()), features=features)
     with pytest.raises(ValueError, match="`new_features` must have 5 columns"):
         query(features[:, :4], graph)
     with pytest.raises(ValueError, match="`n_neighbors` must lie in"):

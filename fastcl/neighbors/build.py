@@ -169,14 +169,14 @@ def query(
     array([[2]], dtype=int32)
     """
     check_option("method", method, METHODS)
-    data = _data_of(graph, features, n_jobs)
+    data, hashes = _data_of(graph, features, n_jobs)
     new = as_features(new_features, "new_features")
     if new.n_features != data.n_features:
         rule = f"have {data.n_features} columns, as the graph's data"
         raise ValueError(sentence("new_features", rule, f"{new.n_features}"))
     k = graph.k if n_neighbors is None else n_neighbors
     check_number("n_neighbors", k, 1, len(data), whole=True)
-    codes, distinct = _distinct_rows(data, graph.metric, None, n_jobs)
+    codes, distinct = _distinct_rows(data, graph.metric, hashes, n_jobs)
     with Progress("neighbours", len(new), wanted=verbose) as progress:
         search = Search(graph.metric, method, resolve_n_jobs(n_jobs), progress)
         scaled = _scaled(new, graph.scaling), _scaled(data, graph.scaling)
@@ -199,7 +199,7 @@ def query(
 
 
 def _distinct_rows(
-    features: Features, metric: str, hashes: npt.NDArray[np.uint64] | None, n_jobs: int | None
+    features: Features, metric: str, hashes: npt.NDArray[np.uint64], n_jobs: int | None
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return for each row the first one equal to it, and these; by inner product equal rows are not the nearest."""
     numbers = np.arange(len(features))
@@ -226,8 +226,8 @@ def _choose_scale(scale: str | None, features: Features, metric: str | None) -> 
     """Return how columns are standardised, if at all, and the metric."""
     if scale is not None:
         check_option("scale", scale, ("auto",))
-    if metric is not None and metric not in METRICS:
-        _check_metric(metric)
+    if metric is not None:
+        _check_metric("metric", metric)
     if scale == "auto":
         scaling, metric = choose_scaling(features.values, metric)
     else:
@@ -235,26 +235,31 @@ def _choose_scale(scale: str | None, features: Features, metric: str | None) -> 
     return scaling, metric or ("cosine" if features.n_features > 3 else "euclidean")
 
 
-def _check_metric(metric: Any) -> None:
-    """Raise unless scikit-learn's brute force knows the metric."""
+def _check_metric(name: str, metric: Any) -> None:
+    """Raise unless the metric is one of ours, or scikit-learn's brute force knows it."""
+    if isinstance(metric, str) and metric in METRICS:
+        return
     from sklearn.metrics.pairwise import PAIRWISE_DISTANCE_FUNCTIONS
     from sklearn.neighbors import VALID_METRICS
 
     known = {*METRICS, *VALID_METRICS["brute"], *PAIRWISE_DISTANCE_FUNCTIONS} - {"precomputed"}
-    check_option("metric", metric, sorted(known))
+    check_option(name, metric, sorted(known))
 
 
 def _scaled(features: Features, scaling: Scaling | None) -> Features:
     return features if scaling is None else as_features(scaling.apply(features.values))
 
 
-def _data_of(graph: KNNGraph, features: Any, n_jobs: int | None) -> Features:
-    """Return the features that a graph was made of."""
+def _data_of(graph: KNNGraph, features: Any, n_jobs: int | None) -> tuple[Features, npt.NDArray[np.uint64]]:
+    """Return the features that a graph was made of, and the hashes of their rows."""
+    if not isinstance(graph, KNNGraph):
+        raise TypeError(sentence("graph", "be a KNNGraph", type(graph).__name__))
+    _check_metric("graph.metric", graph.metric)
     if features is None and graph.features is None:
         raise ValueError(sentence("features", "be given for a graph that was loaded or came from a matrix", "None"))
     data = as_features(graph.features if features is None else features)
-    same = graph.fingerprint is None or features is None or features is graph.features
-    if len(data) != graph.n_reference or not (same or fingerprint(hash_rows(data.values)) == graph.fingerprint):
+    hashes = hash_rows(data.values, n_jobs=n_jobs)
+    if len(data) != graph.n_reference or graph.fingerprint not in (None, fingerprint(hashes)):
         got = f"other features ({len(data):,} rows; the graph's {graph.n_reference:,})"
         raise ValueError(sentence("features", "be those that the graph was made of", got))
-    return data
+    return data, hashes
