@@ -53,7 +53,7 @@ def main() -> None:
     about = (
         f"cleanlab {version('cleanlab')}, NumPy {np.__version__}, scikit-learn {version('scikit-learn')}, "
         f"{date.today():%d %B %Y}. Scores of cleanlab and fastcl differ by at most {max(apart):.0e}: "
-        "where features are float32, cleanlab's distances are float32 too, and fastcl's are not; else by less than 1e-12."
+        "cleanlab's distances of float32 features are float32. Those of other sets differ by less than 1e-12."
     )
     TABLE.write_text("\n".join(quality) + "\n\n" + "\n".join(units) + f"\n\n{about}\n")
     print(TABLE.read_text())

@@ -315,6 +315,8 @@ def same_rows(features: Any, others: Any) -> bool:
     if features is others or others is None or hasattr(features, "nnz") or hasattr(others, "nnz"):
         return features is others and features is not None
     a, b = as_array("features", features), as_array("features", others)
+    if a.dtype.kind not in "fiub":
+        return False
     return a.shape == b.shape and all(np.array_equal(a[rows], b[rows]) for rows in row_blocks(*a.shape))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fastcl.core.arrays import as_array, as_pred_probs
 from fastcl.core.errors import check_number, check_option, sentence, warn
@@ -65,8 +67,10 @@ class OutOfDistribution:
 
     Raises
     ------
+    TypeError
+        If `params` is no dict, or a value of another kind.
     ValueError
-        If `params` holds another key, or a value out of range.
+        If it holds another key, or a value is out of range.
 
     Notes
     -----
@@ -114,6 +118,8 @@ class OutOfDistribution:
     )
 
     def __init__(self, params: dict[str, Any] | None = None) -> None:
+        if params is not None and not isinstance(params, Mapping):
+            raise TypeError(sentence("params", "be a dict", type(params).__name__))
         unknown = [name for name in params or {} if name not in self.DEFAULT_PARAM_DICT]
         if unknown:
             known = ", ".join(map(repr, self.DEFAULT_PARAM_DICT))
@@ -223,7 +229,7 @@ class OutOfDistribution:
         """
         _check_inputs(features, pred_probs)
         if exclude_self is not None:
-            check_flag("exclude_self", exclude_self)
+            _check_flag("exclude_self", exclude_self)
         if features is None:
             return self._probability_scores(pred_probs, n_jobs)
         if self.params["knn"] is None:
@@ -237,8 +243,8 @@ class OutOfDistribution:
         """Raise unless every parameter is of its kind and in its range."""
         params = self.params
         check_option("method", params["method"], METHODS)
-        check_flag("adjust_pred_probs", params["adjust_pred_probs"])
-        check_flag("softmax", params["softmax"])
+        _check_flag("adjust_pred_probs", params["adjust_pred_probs"])
+        _check_flag("softmax", params["softmax"])
         check_number("M", params["M"], 1, whole=True)
         check_above_0("gamma", params["gamma"])
         check_above_0("t", params["t"])
@@ -247,6 +253,8 @@ class OutOfDistribution:
         if not (params["knn"] is None or isinstance(params["knn"], KNNGraph) or hasattr(params["knn"], "kneighbors")):
             rule = "be a KNNGraph, or an object with `kneighbors`"
             raise TypeError(sentence("knn", rule, type(params["knn"]).__name__, "Pass a matrix to `fit` as `graph`."))
+        if params["confident_thresholds"] is not None:
+            _check_thresholds(params["confident_thresholds"])
         if params["scaling_factor"] is not None:
             check_above_0("scaling_factor", params["scaling_factor"])
         if params["method"] == "gen" and params["adjust_pred_probs"]:
@@ -323,17 +331,27 @@ class OutOfDistribution:
         return score_probabilities(values, lifts, params, n_jobs)
 
 
-def check_flag(name: str, value: Any) -> None:
+def _check_flag(name: str, value: Any) -> None:
     """Raise TypeError unless `value` is True or False: ``"False"`` would count as True."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(sentence(name, "be True or False", repr(value)))
 
 
-def _thresholds_for(n_classes: int, thresholds: Any) -> Floats:
+def _check_thresholds(thresholds: Any) -> None:
+    """Raise unless these are finite numbers, one a class."""
+    array = as_array("confident_thresholds", thresholds)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(sentence("confident_thresholds", "hold real numbers", f"dtype {array.dtype}"))
+    if not array.ndim or array.size != max(array.shape) or not np.isfinite(array).all():
+        rule = "hold a finite number for each class"
+        raise ValueError(sentence("confident_thresholds", rule, f"shape {array.shape}"))
+
+
+def _thresholds_for(n_classes: int, thresholds: Any) -> npt.NDArray[np.float64]:
     """Return a threshold for each class, or raise."""
-    if np.ndim(thresholds) and np.size(thresholds) != n_classes:
+    if np.size(thresholds) != n_classes:
         rule = "have one column for each class threshold"
-        got = f"{n_classes} columns for {np.size(thresholds)} thresholds"
+        got = f"{np.size(thresholds)} thresholds where its columns call for shape ({n_classes},)"
         raise ValueError(sentence("pred_probs", rule, got))
     return as_thresholds(thresholds, n_classes)
 

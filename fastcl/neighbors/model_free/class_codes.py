@@ -37,7 +37,7 @@ def class_codes(
     (array([0, 3], dtype=int32), 4)
     """
     if n_classes is not None:
-        check_number("n_classes", n_classes, 2, np.iinfo(np.int32).max, whole=True)
+        check_number("n_classes", n_classes, 2, whole=True)
     elif isinstance(class_names, (list, tuple, np.ndarray)):
         n_classes = np.size(class_names) if isinstance(class_names, np.ndarray) else len(class_names)
         if n_classes < 2:

@@ -17,6 +17,9 @@ import numpy.typing as npt
 #: Directions of k(L, L) with less than this share of the largest eigenvalue are rounding: they are left out.
 SMALLEST_EIGENVALUE = 1e-6
 
+#: Below it squares lose digits, and their reciprocals leave the range of floats.
+SMALLEST_SQUARE = 1e-300
+
 Floats = npt.NDArray[np.floating[Any]]
 
 
@@ -82,7 +85,7 @@ def median_distance(rows: Floats) -> float:
     """
     squares = _squared_distances(rows, rows)[np.triu_indices(len(rows), 1)]
     rounding = np.finfo(rows.dtype).eps * rows.shape[1] * np.square(rows).sum(axis=1).max()
-    apart = squares[squares > rounding]
+    apart = squares[squares > max(rounding, SMALLEST_SQUARE)]
     return float(np.sqrt(np.median(apart))) if apart.size else 1.0
 
 

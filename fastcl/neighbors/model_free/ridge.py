@@ -67,6 +67,10 @@ class Design:
         return replace(self, rows=regressors, prepare=lambda rows: rows)
 
 
+#: Reciprocals of smaller ones, over the lowest strength, leave the range of floats: features of 1e-145 are all alike.
+SMALLEST_EIGENVALUE = 1e-290
+
+
 @dataclass(frozen=True, eq=False)
 class LooRidge:
     """The regression for any strength: means, class shares, eigenvalues and eigenvectors, and V^T X^T Y."""
@@ -94,7 +98,8 @@ class LooRidge:
         gram -= len(design) * np.outer(mean, mean)
         eigenvalues, vectors = np.linalg.eigh(gram)
         targets = vectors.T @ (sums - np.outer(counts, mean)).T
-        return cls(len(design), mean, counts / len(design), np.maximum(eigenvalues, 0), vectors, targets)
+        eigenvalues = np.where(eigenvalues > SMALLEST_EIGENVALUE, eigenvalues, 0)
+        return cls(len(design), mean, counts / len(design), eigenvalues, vectors, targets)
 
     @property
     def scale(self) -> float:
