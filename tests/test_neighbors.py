@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -547,3 +548,62 @@ def test_long_builds_show_their_progress_and_quiet_ones_nothing(monkeypatch, met
     assert len(drawn) > 1
     assert drawn[-1] == pytest.approx(9_000, abs=1)
     assert (np.diff(drawn) >= 0).all()
+
+
+def test_who_is_a_neighbour_is_no_distance():
+    connected = from_rows({0: {1: 1.0, 2: 1.0}, 1: {0: 1.0, 2: 1.0}, 2: {1: 1.0, 0: 1.0}})
+    with pytest.warns(UserWarning, match="ask for mode='distance'"):
+        KNNGraph.from_csr(connected)
+    with pytest.raises(TypeError, match="`graph` must hold distances; got dtype bool"):
+        KNNGraph.from_csr(connected.astype(bool))
+    with pytest.raises(TypeError, match="dtype complex128"):
+        KNNGraph.from_csr(connected.astype(complex))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "error", "words"),
+    [
+        ((np.ones((3, 2)), np.zeros((3, 1), np.int32)), ValueError, "as `indices`; got shapes"),
+        ((np.ones(3), np.zeros(3, np.int32)), ValueError, "have shape"),
+        ((np.ones((3, 0)), np.zeros((3, 0), np.int32)), ValueError, "have shape"),
+        ((np.ones((3, 1), np.float16), np.zeros((3, 1), np.int32)), TypeError, "float32 or float64"),
+        ((np.ones((3, 1)), np.zeros((3, 1))), TypeError, "`indices` integers"),
+        (([[1.0]], [[0]]), TypeError, "be an array"),
+    ],
+)
+def test_a_graph_is_two_arrays_that_fit(arrays, error, words):
+    with pytest.raises(error, match=words):
+        KNNGraph(*arrays, "cosine", 3)
+
+
+def test_a_graph_with_nan_is_refused_when_used():
+    graph = build_knn_graph(blobs(20, 3), n_neighbors=2)
+    with pytest.raises(ValueError, match="finite distances"):
+        as_knn_graph(replace(graph, distances=graph.distances * np.nan))
+
+
+def test_sparse_and_dense_rows_ask_each_other():
+    dense = blobs(40, 6)
+    of_dense, of_sparse = (
+        build_knn_graph(dense, n_neighbors=3),
+        build_knn_graph(sparse.csr_matrix(dense), n_neighbors=3),
+    )
+    expected = query(dense[:5] + 0.1, of_dense).distances
+    for new, graph in ((sparse.csr_matrix(dense[:5] + 0.1), of_dense), (dense[:5] + 0.1, of_sparse)):
+        np.testing.assert_allclose(query(new, graph).distances, expected, rtol=0, atol=1e-12)
+
+
+def test_a_metric_without_an_answer_says_so():
+    features = np.vstack([np.ones((1, 5)), blobs(30, 5)])  # a constant row has no correlation
+    with pytest.raises(ValueError, match="`features` must have distances by the metric 'correlation'; got NaN"):
+        build_knn_graph(features, metric="correlation")
+    with pytest.raises(ValueError, match="for sparse features; got 'chebyshev'"):
+        build_knn_graph(sparse.csr_matrix(blobs(30, 5)), metric="chebyshev")
+
+
+def test_frames_of_nullable_and_mixed_columns():
+    features = blobs(30, 4)
+    mixed = pd.DataFrame(features)
+    mixed[3] = features[:, 3] > 0
+    np.testing.assert_array_equal(build_knn_graph(mixed).indices, build_knn_graph(mixed.to_numpy(dtype=float)).indices)
+    assert bits(build_knn_graph(pd.DataFrame(features, dtype="Float64"))) == bits(build_knn_graph(features))

@@ -62,6 +62,18 @@ def as_array(name: str, values: Any) -> npt.NDArray[Any]:
     return array
 
 
+def as_matrix(name: str, values: Any) -> npt.NDArray[Any]:
+    """Return an array, or the columns of a table side by side, as an array."""
+    array = as_array(name, values)
+    if array.dtype.kind != "O":
+        return array
+    table = _as_narwhals(name, values)
+    if table is None or not hasattr(table, "iter_columns"):
+        return array
+    columns = [column.to_numpy() for column in table.iter_columns()]  # nullable, or of several types
+    return np.column_stack(columns) if all(column.dtype.kind in "fiub" for column in columns) else array
+
+
 def as_pred_probs(values: Any) -> tuple[RowReader, list[Hashable] | None]:
     """Return probabilities as something whose rows can be read, and the names of its columns if it has any.
 

@@ -46,10 +46,11 @@ def score_agreement(p, indices, labels, votes, scores):
             votes[labels[indices[i, j]]] += 1.0 / k
         total, squares = 0.0, 0.0
         for c in range(K):
-            q = max(np.float64(p[i, c]), 0.0) * (1.0 + votes[c])
-            total += q
+            total += max(np.float64(p[i, c]), 0.0) * (1.0 + votes[c])
+        for c in range(K):
+            q = max(np.float64(p[i, c]), 0.0) * (1.0 + votes[c]) / total if total > 0 else 0.0
             squares += q * q
-        scores[i] = squares / (total * total) if total > 0 else 1.0 / K
+        scores[i] = squares if total > 0 else 1.0 / K
         for j in range(k):
             votes[labels[indices[i, j]]] = 0.0
 

@@ -12,11 +12,11 @@ from fastcl.engine.progress import Progress
 from fastcl.engine.threads import resolve_n_jobs
 from fastcl.neighbors.duplicates.expansion import expand_copies, expand_duplicates
 from fastcl.neighbors.duplicates.hashing import fingerprint, group_equal_rows, hash_rows
-from fastcl.neighbors.features import Features, as_features
+from fastcl.neighbors.features import Features, as_features, in_layout_of
 from fastcl.neighbors.graph import KNNGraph
+from fastcl.neighbors.metrics import check_metric
 from fastcl.neighbors.scaling import Scaling, choose_scaling
 from fastcl.neighbors.search.methods import METHODS, Search
-from fastcl.neighbors.search.space import METRICS
 
 #: Up to this many rows more neighbours than there are others is no mistake: there just are no more.
 FEW_ROWS = 10
@@ -44,9 +44,10 @@ def build_knn_graph(
     n_neighbors : int
         Number of neighbours of each row; ``graph[:, :k]`` gives fewer later. Data sets of ten rows or fewer get as
         many as there are other rows, with a warning.
-    metric : {"cosine", "euclidean", "inner_product"} or a metric of scikit-learn, optional
+    metric : {"cosine", "euclidean", "inner_product"} or another, optional
         By default ``"cosine"`` for more than three columns, else ``"euclidean"``, as in the reference. Inner products
-        are negated, so that low is near.
+        are negated, so that low is near. Others are searched by scikit-learn: ``"manhattan"``, ``"chebyshev"``,
+        ``"correlation"``, ``"canberra"``, ``"braycurtis"``, ``"hamming"``, ``"minkowski"`` (p = 2), ``"sqeuclidean"``.
     method : {"auto", "exact", "approximate"}
         ``"exact"`` finds the nearest rows, provably. ``"approximate"`` compares each row with the clusters nearest to
         it, as many as it takes to find 97 % of the true neighbours of a sample; it reports the share it measured as
@@ -176,6 +177,7 @@ def query(
         raise ValueError(sentence("new_features", rule, f"{new.n_features}"))
     k = graph.k if n_neighbors is None else n_neighbors
     check_number("n_neighbors", k, 1, len(data), whole=True)
+    new = in_layout_of(data, new)
     codes, distinct = _distinct_rows(data, graph.metric, hashes, n_jobs)
     with Progress("neighbours", len(new), wanted=verbose) as progress:
         search = Search(graph.metric, method, resolve_n_jobs(n_jobs), progress)
@@ -227,23 +229,12 @@ def _choose_scale(scale: str | None, features: Features, metric: str | None) -> 
     if scale is not None:
         check_option("scale", scale, ("auto",))
     if metric is not None:
-        _check_metric("metric", metric)
+        check_metric(metric, sparse=features.is_sparse)
     if scale == "auto":
         scaling, metric = choose_scaling(features.values, metric)
     else:
         scaling = None
     return scaling, metric or ("cosine" if features.n_features > 3 else "euclidean")
-
-
-def _check_metric(name: str, metric: Any) -> None:
-    """Raise unless the metric is one of ours, or scikit-learn's brute force knows it."""
-    if isinstance(metric, str) and metric in METRICS:
-        return
-    from sklearn.metrics.pairwise import PAIRWISE_DISTANCE_FUNCTIONS
-    from sklearn.neighbors import VALID_METRICS
-
-    known = {*METRICS, *VALID_METRICS["brute"], *PAIRWISE_DISTANCE_FUNCTIONS} - {"precomputed"}
-    check_option(name, metric, sorted(known))
 
 
 def _scaled(features: Features, scaling: Scaling | None) -> Features:
@@ -254,7 +245,7 @@ def _data_of(graph: KNNGraph, features: Any, n_jobs: int | None) -> tuple[Featur
     """Return the features that a graph was made of, and the hashes of their rows."""
     if not isinstance(graph, KNNGraph):
         raise TypeError(sentence("graph", "be a KNNGraph", type(graph).__name__))
-    _check_metric("graph.metric", graph.metric)
+    check_metric(graph.metric, name="graph.metric")
     if features is None and graph.features is None:
         raise ValueError(sentence("features", "be given for a graph that was loaded or came from a matrix", "None"))
     data = as_features(graph.features if features is None else features)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.arrays import as_array
+from fastcl.core.arrays import as_matrix
 from fastcl.core.errors import sentence
 from fastcl.engine.blocks import as_read_only
 
@@ -67,7 +67,7 @@ def as_features(values: Any, name: str = "features") -> Features:
     ValueError
         If they are not two-dimensional, empty, or hold NaN, infinite or absurdly large numbers.
     """
-    rows = _as_csr(values) if hasattr(values, "tocsr") else as_array(name, values)
+    rows = _as_csr(values) if hasattr(values, "tocsr") else as_matrix(name, values)
     if rows.ndim != 2:
         fix = "One feature: features.reshape(-1, 1)." if rows.ndim == 1 else "Flatten each sample to one row."
         raise ValueError(sentence(name, "have shape (n_samples, n_features)", f"shape {rows.shape}", fix))
@@ -121,6 +121,17 @@ def _raise_bad_rows(name: str, values: Any) -> None:
     got = f"{worst!s} in row {first:,} ({n_bad:,} such rows)"
     fix = "Impute or drop these rows." if not np.isfinite(worst) else "Rescale them."
     raise ValueError(sentence(name, f"hold finite numbers of at most {LARGEST:g} in magnitude", got, fix))
+
+
+def in_layout_of(data: Features, new: Features) -> Features:
+    """Return new rows as `data` are, dense or sparse."""
+    if data.is_sparse == new.is_sparse:
+        return new
+    if new.is_sparse:
+        return as_features(new.values.toarray())
+    from scipy.sparse import csr_matrix
+
+    return as_features(csr_matrix(new.values))
 
 
 def gather(features: Features, rows: npt.NDArray[Any]) -> Any:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +70,11 @@ class KNNGraph:
     features: Any = field(default=None, repr=False)
     is_query: bool = False
 
+    def __post_init__(self) -> None:
+        _check_arrays(self.distances, self.indices)
+        if self.indices.dtype != np.int32:
+            object.__setattr__(self, "indices", self.indices.astype(np.int32))
+
     @property
     def k(self) -> int:
         """Number of neighbours of each row."""
@@ -105,11 +112,11 @@ class KNNGraph:
         return csr_matrix((self.distances.flatten(), self.indices.flatten(), starts), shape=shape)
 
     @classmethod
-    def from_csr(cls, matrix: Any, *, metric: str = "unknown") -> Self:
+    def from_csr(cls, matrix: Any, *, metric: str = "unknown", name: str = "graph") -> Self:
         """Return the graph that a sparse matrix of distances holds; see `graph_from_csr`."""
         from fastcl.neighbors.foreign import graph_from_csr
 
-        distances, indices = graph_from_csr(matrix)
+        distances, indices = graph_from_csr(matrix, name)
         return cls(distances, indices, metric, n_reference=matrix.shape[1])
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -148,21 +155,34 @@ class KNNGraph:
             with np.load(path, allow_pickle=False) as file:
                 arrays = dict(file)
             about = json.loads(str(arrays.pop("about")))
-        except (KeyError, ValueError, OSError, EOFError, AttributeError) as error:
-            if isinstance(error, FileNotFoundError):
-                raise
+            if about.pop("format") <= FORMAT:
+                scaling = Scaling(arrays["center"], arrays["scale"]) if "center" in arrays else None
+                return cls(arrays["distances"], arrays["indices"], scaling=scaling, **about)
+        except FileNotFoundError:
+            raise
+        except (KeyError, ValueError, TypeError, OSError, EOFError, AttributeError, BadZipFile) as error:
             raise ValueError(sentence("path", "name a graph written by KNNGraph.save", repr(str(path)))) from error
-        if about.pop("format") > FORMAT:
-            raise ValueError(sentence("path", f"hold a graph of format {FORMAT} or lower", fix="Update fastcl."))
-        scaling = Scaling(arrays["center"], arrays["scale"]) if "center" in arrays else None
-        return cls(arrays["distances"], arrays["indices"], scaling=scaling, **about)
+        raise ValueError(sentence("path", f"hold a graph of format {FORMAT} or lower", fix="Update fastcl."))
+
+
+def _check_arrays(distances: Any, indices: Any) -> None:
+    """Raise unless the two arrays can be those of a graph: kernels rely on it."""
+    if not all(isinstance(array, np.ndarray) for array in (distances, indices)):
+        raise TypeError(sentence("distances", "be an array, and `indices` too", type(distances).__name__))
+    if distances.dtype not in (np.float32, np.float64) or indices.dtype.kind not in "iu":
+        rule = "be float32 or float64, and `indices` integers"
+        raise TypeError(sentence("distances", rule, f"{distances.dtype} and {indices.dtype}"))
+    if distances.ndim != 2 or distances.shape != indices.shape or 0 in distances.shape:
+        rule = "have shape (n_samples, n_neighbors), as `indices`"
+        raise ValueError(sentence("distances", rule, f"shapes {distances.shape} and {indices.shape}"))
 
 
 def _wanted_columns(columns: Any) -> int:
     """Return the k of ``[:, :k]``; nothing else is a graph."""
     match columns:
-        case (slice(start=None, stop=None, step=None), slice(start=None | 0, stop=int(k), step=None | 1)):
-            return k
+        case (slice(start=None, stop=None, step=None), slice(start=None | 0, stop=Integral() as k, step=None | 1)):
+            if not isinstance(k, bool):
+                return int(k)
     raise TypeError(sentence("graph[...]", "be graph[:, :k], the k nearest neighbours of every row"))
 
 
@@ -179,13 +199,15 @@ def as_knn_graph(
         If it has other than `n_samples` rows or fewer than `n_neighbors` neighbours, or names rows that do not exist.
     """
     if not isinstance(graph, KNNGraph):
-        graph = KNNGraph.from_csr(graph)
+        graph = KNNGraph.from_csr(graph, name=name)
     if n_samples is not None and len(graph) != n_samples:
         fix = "This graph was made for other data."
         raise ValueError(sentence(name, f"have {n_samples:,} rows, as the data", f"{len(graph):,}", fix))
     if graph.indices.min() < 0 or graph.indices.max() >= graph.n_reference:
         got = f"{graph.indices.min():,} to {graph.indices.max():,}"
         raise ValueError(sentence(name, f"name neighbours in [0, {graph.n_reference:,})", got))
+    if not np.isfinite(graph.distances).all():
+        raise ValueError(sentence(name, "hold finite distances", "NaN or infinity"))
     if n_neighbors is None or n_neighbors == graph.k:
         return graph
     if n_neighbors > graph.k:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fastcl.core.arrays import as_array
 from fastcl.engine.threads import for_each, resolve_n_jobs
 from fastcl.neighbors.features import Features, as_features, row_blocks
+from fastcl.neighbors.metrics import check_metric
 
 Column = npt.NDArray[np.float64]
 
@@ -141,6 +142,8 @@ def choose_scaling(features: Any, metric: str | None = None) -> tuple[Scaling | 
     (None, 'euclidean')
     """
     rows = features if isinstance(features, Features) else as_features(features)
+    if metric is not None:
+        check_metric(metric, sparse=rows.is_sparse)
     if rows.is_sparse or metric in FROM_ORIGIN:
         return None, metric
     columns = column_statistics(rows)

@@ -19,12 +19,13 @@ import numpy.typing as npt
 from fastcl.engine.blas import multiply
 from fastcl.engine.progress import Progress
 from fastcl.engine.threads import for_each
+from fastcl.neighbors.metrics import COSINE
 from fastcl.neighbors.search.candidates import NOBODY, Candidates, offer_tile
 from fastcl.neighbors.search.coarse import k_means
 from fastcl.neighbors.search.recall import Truth
 from fastcl.neighbors.search.refine import Neighbors, refine
 from fastcl.neighbors.search.scratch import Scratch
-from fastcl.neighbors.search.space import COSINE, Points
+from fastcl.neighbors.search.space import Points
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,12 @@ from fastcl.core.errors import sentence
 from fastcl.engine.blas import one_blas_thread_each
 from fastcl.engine.progress import Progress
 from fastcl.neighbors.features import Features, gather
+from fastcl.neighbors.metrics import METRICS
 from fastcl.neighbors.search.all_pairs import all_against, all_pairs
 from fastcl.neighbors.search.candidates import SPARE, Candidates
 from fastcl.neighbors.search.clustered import clustered
 from fastcl.neighbors.search.refine import exact_neighbors
-from fastcl.neighbors.search.space import METRICS, Points, Space, make_points
+from fastcl.neighbors.search.space import Points, Space, make_points
 from fastcl.neighbors.search.sparse import sparse_neighbors
 from fastcl.neighbors.search.trees import MOST_COLUMNS, by_tree
 
@@ -112,4 +113,8 @@ class Search:
 
         search = NearestNeighbors(n_neighbors=k, metric=self.metric, n_jobs=self.n_threads).fit(rows)
         distances, indices = search.kneighbors(None if new is rows else new)
+        without = np.flatnonzero(~np.isfinite(distances).all(axis=1))
+        if without.size:
+            got = f"NaN or infinity in row {without[0]:,} ({without.size:,} such rows)"
+            raise ValueError(sentence("features", f"have distances by the metric {self.metric!r}", got))
         return Found(distances, indices.astype(np.int32))

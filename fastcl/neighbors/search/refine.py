@@ -16,8 +16,9 @@ import numpy.typing as npt
 from fastcl.core.jit import kernel
 from fastcl.engine.blas import multiply
 from fastcl.engine.threads import for_each
+from fastcl.neighbors.metrics import COSINE, EUCLIDEAN
 from fastcl.neighbors.search.candidates import FLOAT64_UNIT, NOBODY, Candidates
-from fastcl.neighbors.search.space import COSINE, EUCLIDEAN, Points, distance, scale_row
+from fastcl.neighbors.search.space import Points, distance, scale_row
 
 #: Rows that are refined together, and rows and columns of a tile of float64 scores.
 REFINED_ROWS = 2048

@@ -24,10 +24,7 @@ import numpy.typing as npt
 from fastcl.core.jit import kernel
 from fastcl.engine.threads import for_each
 from fastcl.neighbors.features import Features, row_blocks
-
-#: Metrics that are searched by matrix products, with the numbers by which kernels know them.
-COSINE, EUCLIDEAN, INNER_PRODUCT = 0, 1, 2
-METRICS = {"cosine": COSINE, "euclidean": EUCLIDEAN, "inner_product": INNER_PRODUCT}
+from fastcl.neighbors.metrics import COSINE, EUCLIDEAN, METRICS
 
 #: Sums of squares outside this range are taken again with the row scaled to its largest number.
 TINY, HUGE = 1e-280, 1e280

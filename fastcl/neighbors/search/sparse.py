@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from fastcl.engine.progress import Progress
 from fastcl.engine.threads import for_each
+from fastcl.neighbors.metrics import COSINE, EUCLIDEAN, METRICS
 from fastcl.neighbors.search.candidates import SPARE, Candidates, offer_tile
-from fastcl.neighbors.search.space import COSINE, EUCLIDEAN, METRICS
 
 #: Rows and columns of a tile of scores: 16 MB.
 TILE_ROWS, TILE_COLUMNS = 512, 4096
