@@ -141,7 +141,7 @@ def machine() -> dict[str, str]:
     """Describe where the numbers come from."""
     with open("/proc/cpuinfo") as lines:
         model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
-    packages = ("fastcl", "cleanlab", "numpy", "numba", "scikit-learn", "pandas")
+    packages = ("fastcl", "cleanlab", "numpy", "numba", "scikit-learn", "faiss-cpu", "pandas")
     return {
         "processor": f"{model}, {available_cpus()} cores",
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",

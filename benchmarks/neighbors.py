@@ -145,7 +145,6 @@ def shapley_of_features(n_rows: int) -> dict[str, Any]:
         lambda: data_shapley_knn(labels, features=features),
         lambda: quietly(theirs.data_shapley_knn, labels, features=features),
         agree,
-        turns=1,
     )
 
 
@@ -196,7 +195,7 @@ def non_iid_check(n_rows: int) -> dict[str, Any]:
     def agree(ours: Any, p_value: float) -> None:
         assert abs(ours.p_value - p_value) < 1e-12
 
-    return compare(lambda: non_iid(graph), theirs, agree, turns=1)
+    return compare(lambda: non_iid(graph), theirs, agree)
 
 
 def leave_one_out(n_rows: int, kernel: str) -> dict[str, Any]:
@@ -238,7 +237,7 @@ JOBS = (
     Job("`data_shapley_knn`", 20_000, "x 128 float32", "20x", shapley_of_features),
     Job("`data_shapley_knn`", 1_000_000, "graph, k = 10", "300 MB", shapley_of_graph),
     Job("exact duplicates, half of all", 1_000_000, "x 128 float32", "5 s", exact_duplicates),
-    Job("`non_iid`", 50_000, "graph, k = 10", "20x", non_iid_check),
+    Job("`non_iid`", 200_000, "graph, k = 10", "20x", non_iid_check),
     Job("`loo_pred_probs`, linear", 100_000, "x 384, 20 classes", "10 s", lambda n: leave_one_out(n, "linear")),
     Job("`loo_pred_probs`, rbf", 100_000, "x 384, 20 classes", "", lambda n: leave_one_out(n, "rbf")),
 )
