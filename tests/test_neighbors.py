@@ -308,6 +308,15 @@ def test_query_counts_copies():
     assert found.distances[0, 4] == 0 < found.distances[0, 5]
 
 
+@pytest.mark.parametrize("metric", ["cosine", "euclidean", "manhattan"])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_rows_that_are_in_the_data_find_themselves(kind, metric):
+    features = kind(blobs(40, 6))  # the very object, too
+    found = query(features, build_knn_graph(features, n_neighbors=3, metric=metric), n_neighbors=1)
+    np.testing.assert_array_equal(found.indices[:, 0], np.arange(40))
+    np.testing.assert_allclose(found.distances, 0, atol=1e-12)
+
+
 def test_query_of_one_row_and_of_all_neighbors():
     features = blobs(12, 3)
     graph = build_knn_graph(features, n_neighbors=2)

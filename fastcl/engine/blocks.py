@@ -167,13 +167,24 @@ def _open_block(
     return encoded.codes, values, encoded.class_names
 
 
+def slices(n_rows: int, size: int) -> Iterator[slice]:
+    """Cut rows into consecutive parts of `size`; the last may be smaller.
+
+    Examples
+    --------
+    >>> list(slices(5, 2))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
+
+
 def array_pieces(labels: npt.NDArray[np.int32], values: RowReader, start: int = 0) -> Iterator[Piece]:
     """Cut rows that can be read by slices into pieces of about `BLOCK_BYTES`."""
     n_rows, n_classes = values.shape
     size = max(1, BLOCK_BYTES // (n_classes * working_dtype(values.dtype).itemsize))
-    for low in range(0, n_rows, size):
-        rows = slice(low, min(low + size, n_rows))
-        yield Piece(start + low, start + rows.stop, labels[rows], partial(values.__getitem__, rows))
+    for rows in slices(n_rows, size):
+        yield Piece(start + rows.start, start + rows.stop, labels[rows], partial(values.__getitem__, rows))
 
 
 def working_dtype(dtype: Any) -> np.dtype[Any]:

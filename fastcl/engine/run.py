@@ -25,7 +25,7 @@ from fastcl.core.scores import Score, Scoring
 from fastcl.core.sparse_joint import SparseJoint
 from fastcl.core.sweep import Block, RowSummary, decide, settle, sweep
 from fastcl.core.validation import raise_bad_rows
-from fastcl.engine.blocks import Piece, Source, as_read_only
+from fastcl.engine.blocks import Piece, Source, as_read_only, slices
 from fastcl.engine.progress import Progress
 from fastcl.engine.rows import RowStore
 from fastcl.engine.threads import for_each, reduce_items, resolve_n_jobs
@@ -300,7 +300,7 @@ def _merge(states: list[list[Any]]) -> list[Any]:
 
 def _parts(n_rows: int) -> Iterator[slice]:
     """Cut rows into parts whose summary stays in a second-level cache."""
-    return (slice(start, min(start + ROWS_AT_A_TIME, n_rows)) for start in range(0, n_rows, ROWS_AT_A_TIME))
+    return slices(n_rows, ROWS_AT_A_TIME)
 
 
 def _within(rows: npt.NDArray[np.int64], piece: Piece) -> npt.NDArray[np.int64]:

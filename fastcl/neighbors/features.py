@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from fastcl.core.arrays import as_matrix
 from fastcl.core.errors import sentence
-from fastcl.engine.blocks import as_read_only
+from fastcl.engine.blocks import as_read_only, slices
 
 #: Squares of larger numbers, summed, would overflow.
 LARGEST = 1e150
@@ -49,9 +49,7 @@ class Features:
 
 def row_blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
     """Cut rows into blocks of about `BLOCK_VALUES` values."""
-    size = max(1, BLOCK_VALUES // max(1, n_columns))
-    for start in range(0, n_rows, size):
-        yield slice(start, min(start + size, n_rows))
+    return slices(n_rows, max(1, BLOCK_VALUES // max(1, n_columns)))
 
 
 def as_features(values: Any, name: str = "features") -> Features:

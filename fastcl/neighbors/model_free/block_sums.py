@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastcl.engine.blocks import slices
 from fastcl.engine.threads import for_each
 
 #: Values of a block, and its least rows: a product of fewer rows would only wait for the sums it is added to.
@@ -25,9 +26,7 @@ def wide_blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
     >>> [block.stop for block in wide_blocks(10_000, 256)]
     [4096, 8192, 10000]
     """
-    size = max(BLOCK_ROWS, BLOCK_VALUES // max(1, n_columns))
-    for start in range(0, n_rows, size):
-        yield slice(start, min(start + size, n_rows))
+    return slices(n_rows, max(BLOCK_ROWS, BLOCK_VALUES // max(1, n_columns)))
 
 
 def sum_blocks(

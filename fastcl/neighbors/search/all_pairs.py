@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastcl.engine.blocks import slices
 from fastcl.engine.progress import Progress
 from fastcl.engine.threads import for_each
 from fastcl.neighbors.search.candidates import Candidates, offer_both_ways, offer_tile
@@ -63,22 +64,17 @@ def all_against(new: Points, points: Points, n_candidates: int, n_threads: int, 
     def compare(rows: slice) -> None:
         mirrored = new.space.mirrored(new.vectors[rows])
         numbers = np.arange(rows.start, rows.stop)
-        for columns in _blocks(len(points), TILE):
+        for columns in slices(len(points), TILE):
             scores = scratch.product(mirrored, points.vectors[columns])
             offer_tile(scores, numbers, np.arange(columns.start, columns.stop), found.scores, found.ids, False)
 
-    for_each(progress.over(_blocks(len(new), NEW_ROWS)), compare, n_threads)
+    for_each(progress.over(slices(len(new), NEW_ROWS)), compare, n_threads)
     return found
-
-
-def _blocks(n_rows: int, size: int) -> Iterator[slice]:
-    for start in range(0, n_rows, size):
-        yield slice(start, min(start + size, n_rows))
 
 
 def _half_of_all(n_rows: int) -> Iterator[Tile]:
     """Yield every pair of blocks once; pairs that follow each other share no block, so threads do not wait."""
-    blocks = list(_blocks(n_rows, TILE))
+    blocks = list(slices(n_rows, TILE))
     for offset in range(len(blocks) // 2 + 1):
         for first in range(len(blocks)):
             second = (first + offset) % len(blocks)

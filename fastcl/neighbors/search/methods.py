@@ -59,8 +59,7 @@ class Search:
             with one_blas_thread_each():
                 points = make_points(Space.of(features, self.metric), features, numbers, self.n_threads)
                 return self._among_points(points, points, k)
-        rows = gather(features, numbers)
-        return self._otherwise(rows, rows, k)
+        return self._otherwise(None, gather(features, numbers), k)
 
     def between(self, new: Features, features: Features, numbers: npt.NDArray[np.int64], k: int) -> Found:
         """Return the nearest of the given rows of `features` for each row of `new`."""
@@ -106,13 +105,13 @@ class Search:
         return all_against(new, points, n_candidates, self.n_threads, self.progress)
 
     def _otherwise(self, new: Any, rows: Any, k: int) -> Found:
-        """Answer for sparse rows, and for metrics that scikit-learn knows."""
+        """Answer for sparse rows, and for metrics that scikit-learn knows; without new rows, for `rows` themselves."""
         if self.metric in METRICS:
             return Found(*sparse_neighbors(new, rows, self.metric, k, self.n_threads, self.progress))
         from sklearn.neighbors import NearestNeighbors
 
         search = NearestNeighbors(n_neighbors=k, metric=self.metric, n_jobs=self.n_threads).fit(rows)
-        distances, indices = search.kneighbors(None if new is rows else new)
+        distances, indices = search.kneighbors(new)
         without = np.flatnonzero(~np.isfinite(distances).all(axis=1))
         if without.size:
             got = f"NaN or infinity in row {without[0]:,} ({without.size:,} such rows)"

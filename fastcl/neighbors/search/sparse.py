@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fastcl.engine.blocks import slices
 from fastcl.engine.progress import Progress
 from fastcl.engine.threads import for_each
 from fastcl.neighbors.metrics import COSINE, EUCLIDEAN, METRICS
@@ -25,14 +25,15 @@ Pair = tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]
 def sparse_neighbors(new: Any, rows: Any, metric: str, k: int, n_threads: int, progress: Progress) -> Pair:
     """Return distances and numbers of the nearest `rows` of `new` (both CSR), each of shape (n_new, k).
 
-    Where the two are the same matrix, a row is not its own neighbour. Order: (distance, row number).
+    Without new rows each of `rows` is compared with the others. Order: (distance, row number).
     """
     code = METRICS[metric]
-    to_itself = new is rows
-    new, rows = _ready(new, code), _ready(rows, code)
+    to_itself = new is None
+    rows = _ready(rows, code)
+    new = rows if to_itself else _ready(new, code)
     n_candidates = min(k + SPARE, rows.shape[0] - to_itself)
     found = Candidates.none(new.shape[0], n_candidates, np.float64)
-    columns = [(stretch, rows[stretch].T.tocsr()) for stretch in _stretches(rows.shape[0], TILE_COLUMNS)]
+    columns = [(stretch, rows[stretch].T.tocsr()) for stretch in slices(rows.shape[0], TILE_COLUMNS)]
     halves = -0.5 * _squares(rows) if code == EUCLIDEAN else np.zeros(rows.shape[0])
 
     def compare(block: slice) -> None:
@@ -42,7 +43,7 @@ def sparse_neighbors(new: Any, rows: Any, metric: str, k: int, n_threads: int, p
             places = np.arange(stretch.start, stretch.stop)
             offer_tile(scores, numbers, places, found.scores, found.ids, to_itself)
 
-    for_each(progress.over(_stretches(new.shape[0], TILE_ROWS)), compare, n_threads)
+    for_each(progress.over(slices(new.shape[0], TILE_ROWS)), compare, n_threads)
     return _nearest(new, rows, found.ids, code, k, n_threads)
 
 
@@ -54,7 +55,7 @@ def _nearest(new: Any, rows: Any, ids: npt.NDArray[np.int32], code: int, k: int,
         numbers = np.repeat(np.arange(block.start, block.stop), ids.shape[1])
         distances[block] = _distances(new[numbers], rows[ids[block].ravel()], code).reshape(-1, ids.shape[1])
 
-    for_each(_stretches(len(ids), max(1, PAIRS // ids.shape[1])), measure, n_threads)
+    for_each(slices(len(ids), max(1, PAIRS // ids.shape[1])), measure, n_threads)
     order = np.lexsort((ids, distances), axis=1)[:, :k]
     return np.take_along_axis(distances, order, axis=1), np.take_along_axis(ids, order, axis=1)
 
@@ -80,8 +81,3 @@ def _ready(rows: Any, code: int) -> Any:
 
 def _squares(rows: Any) -> npt.NDArray[np.float64]:
     return np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
-
-
-def _stretches(n_rows: int, size: int) -> Iterator[slice]:
-    for start in range(0, n_rows, size):
-        yield slice(start, min(start + size, n_rows))
