@@ -15,18 +15,19 @@ from test_embedding import fork, in_threads, needs_fork, ours, settings, wait
 from test_start_up import output, start
 
 from fastcl.engine.blas import one_blas_thread_each
-from fastcl.neighbors import build_knn_graph, query
+from fastcl.neighbors import build_knn_graph, loo_pred_probs, query
 
 FEATURES = np.random.default_rng(0).standard_normal((12, 24))[np.arange(1_500) % 12].astype(np.float32)
 FEATURES += np.random.default_rng(1).normal(0, 0.3, FEATURES.shape).astype(np.float32)
 
 
 def graphs(features: np.ndarray = FEATURES) -> bytes:
-    """Return the bits of what both searches find, and of what is found for new rows."""
+    """Return the bits of what both searches find, what is found for new rows, and of leave-one-out probabilities."""
     found = [build_knn_graph(features, method=method) for method in ("exact", "approximate")]
     assert [graph.method for graph in found] == ["exact", "approximate"]
     found.append(query(features[:5] + 0.1, found[0]))
-    return b"".join(graph.distances.tobytes() + graph.indices.tobytes() for graph in found)
+    probabilities = loo_pred_probs(np.arange(len(features)) % 12, features, n_landmarks=50)
+    return b"".join(graph.distances.tobytes() + graph.indices.tobytes() for graph in found) + probabilities.tobytes()
 
 
 @pytest.fixture(autouse=True)

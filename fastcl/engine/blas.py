@@ -1,10 +1,9 @@
-"""Matrix products inside our own threads: one BLAS thread each, and no fork in the middle of one."""
+"""Products and eigenvectors inside our own threads: one BLAS thread each, and no fork in the middle of one."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,7 @@ class _Running:
         self._door.release()
 
 
-class _Limit:
+class _Limit(AbstractContextManager[None]):
     """Keeps BLAS at one thread a call while anybody needs it, and then as the host had it."""
 
     def __init__(self) -> None:
@@ -70,14 +69,12 @@ no_fork_while_held(_running)
 no_fork_while_held(_limit.lock)
 
 
-@contextmanager
-def one_blas_thread_each() -> Iterator[None]:
+def one_blas_thread_each() -> AbstractContextManager[None]:
     """Let matrix products run in the thread that asks for them: our threads already use every core.
 
     The host's setting is back when the last of concurrent users leaves.
     """
-    with _limit:
-        yield
+    return _limit
 
 
 def multiply(a: npt.NDArray[Any], b: npt.NDArray[Any], out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
@@ -91,3 +88,15 @@ def multiply(a: npt.NDArray[Any], b: npt.NDArray[Any], out: npt.NDArray[Any] | N
     """
     with _running:
         return np.matmul(a, b, out=out)
+
+
+def eigenvectors(matrix: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return the eigenvalues of a symmetric matrix, ascending, and its eigenvectors as columns; a fork waits for it.
+
+    Examples
+    --------
+    >>> eigenvectors(np.diag([2.0, 1.0]))[0]
+    array([1., 2.])
+    """
+    with _running:
+        return np.linalg.eigh(matrix)

@@ -14,6 +14,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from fastcl.engine.blas import eigenvectors, multiply
+
 #: Directions of k(L, L) with less than this share of the largest eigenvalue are rounding: they are left out.
 SMALLEST_EIGENVALUE = 1e-6
 
@@ -48,7 +50,7 @@ class NystromMap:
     @classmethod
     def of(cls, landmarks: npt.NDArray[np.float64], width: float) -> Self:
         """Return the map of landmarks, which may contain duplicates."""
-        eigenvalues, vectors = np.linalg.eigh(gaussian_kernel(landmarks, landmarks, width))
+        eigenvalues, vectors = eigenvectors(gaussian_kernel(landmarks, landmarks, width))
         kept = eigenvalues > SMALLEST_EIGENVALUE * eigenvalues[-1]
         return cls(landmarks, width, vectors[:, kept] / np.sqrt(eigenvalues[kept]))
 
@@ -63,7 +65,7 @@ class NystromMap:
 
     def apply(self, rows: Floats) -> Floats:
         """Return the features of some rows, which have the dtype of the map."""
-        outputs: Floats = gaussian_kernel(rows, self.landmarks, self.width) @ self.whitening
+        outputs: Floats = multiply(gaussian_kernel(rows, self.landmarks, self.width), self.whitening)
         return outputs
 
 
@@ -90,7 +92,7 @@ def median_distance(rows: Floats) -> float:
 
 
 def _squared_distances(x: Floats, y: Floats) -> Floats:
-    squares = x @ (-2 * y).T
+    squares = multiply(x, (-2 * y).T)
     squares += np.einsum("ij,ij->i", x, x)[:, None]
     squares += np.einsum("ij,ij->i", y, y)
     return np.maximum(squares, 0, out=squares)

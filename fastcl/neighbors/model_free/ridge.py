@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.jit import kernel
+from fastcl.engine.blas import eigenvectors, multiply
 from fastcl.engine.threads import for_each
 from fastcl.neighbors.model_free.block_sums import sum_blocks, wide_blocks
 
@@ -90,14 +91,14 @@ class LooRidge:
             x = design.regressors(block)
             sums = np.zeros((design.n_classes, design.n_regressors))
             add_by_class(x, design.codes[block], sums)
-            return [x.T @ x, sums]
+            return [multiply(x.T, x), sums]
 
         gram, sums = sum_blocks(design.blocks(), terms, design.n_threads)
         counts = np.bincount(design.codes, minlength=design.n_classes)
         mean = sums.sum(axis=0) / len(design)
         gram -= len(design) * np.outer(mean, mean)
-        eigenvalues, vectors = np.linalg.eigh(gram)
-        targets = vectors.T @ (sums - np.outer(counts, mean)).T
+        eigenvalues, vectors = eigenvectors(gram)
+        targets = multiply(vectors.T, (sums - np.outer(counts, mean)).T)
         eigenvalues = np.where(eigenvalues > SMALLEST_EIGENVALUE, eigenvalues, 0)
         return cls(len(design), mean, counts / len(design), eigenvalues, vectors, targets)
 
@@ -113,7 +114,7 @@ class LooRidge:
         mean = self.mean.astype(design.dtype)
 
         def terms(block: slice) -> list[npt.NDArray[Any]]:
-            z = (design.regressors(block) - mean) @ turn
+            z = multiply(design.regressors(block) - mean, turn)
             squares, codes = z * z, design.codes[block]
             return [np.array([solution.turned_error(z, squares, codes) for solution in solutions])]
 
@@ -147,18 +148,18 @@ class LooSolution:
     def weights(self) -> Floats:
         """Return the matrix that takes centred rows to roots of leverages and to predictions, side by side."""
         roots = self.vectors * np.sqrt(self.shrunk)
-        return np.hstack([roots, self.vectors @ self.turned]).astype(self.mean.dtype)
+        return np.hstack([roots, multiply(self.vectors, self.turned)]).astype(self.mean.dtype)
 
     def scores(self, x: Floats, codes: npt.NDArray[np.int32], weights: Floats) -> Floats:
         """Return the leave-one-out predictions for a block of rows."""
-        products = (x - self.mean) @ weights
+        products = multiply(x - self.mean, weights)
         roots, predictions = products[:, : len(self.mean)], products[:, len(self.mean) :]
         leverages = np.einsum("ij,ij->i", roots, roots)
         return self._without_own(predictions, leverages, codes, add_back=1)
 
     def turned_error(self, z: Floats, squares: Floats, codes: npt.NDArray[np.int32]) -> float:
         """Return the sum of squared leave-one-out errors of rows given as coordinates along the eigenvectors."""
-        errors = self._without_own(z @ self.turned, squares @ self.shrunk, codes, add_back=0)
+        errors = self._without_own(multiply(z, self.turned), multiply(squares, self.shrunk), codes, add_back=0)
         return float(np.einsum("ij,ij->", errors, errors, dtype=np.float64))
 
     def _without_own(
