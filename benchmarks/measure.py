@@ -137,6 +137,16 @@ def _python(code: str, environment: Any) -> str:
     return done.stdout
 
 
+def in_own_process(module: str, index: int, *, quick: bool) -> dict[str, Any]:
+    """Measure one job of a benchmark in a fresh process: none inherits memory or warm caches of another."""
+    command = [sys.executable, "-m", module, "--job", str(index), *(["--quick"] if quick else [])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return row
+
+
 def machine() -> dict[str, str]:
     """Describe where the numbers come from."""
     with open("/proc/cpuinfo") as lines:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import AnonymousPeak, interleaved, machine, seconds
+from benchmarks.measure import AnonymousPeak, in_own_process, interleaved, machine, seconds
 from benchmarks.problems import make_embeddings, make_graph
 from benchmarks.registry import quietly, short
 from benchmarks.tables import between
@@ -261,7 +259,7 @@ def main() -> None:
     for index, key in enumerate([*keys, "growth"]):
         if options.only in key:
             print(f"{key} ...", flush=True)
-            row = in_own_process(index, options.quick)
+            row = in_own_process("benchmarks.neighbors", index, quick=options.quick)
             print("   ", row, flush=True)
             if key == "growth":
                 results["growth"] = row
@@ -272,16 +270,6 @@ def main() -> None:
     if not options.quick:
         results["jobs"] = {key: results["jobs"][key] for key in keys if key in results["jobs"]}
         write(results)
-
-
-def in_own_process(index: int, quick: bool) -> dict[str, Any]:
-    """Measure one job in a fresh process: none inherits the memory of another."""
-    command = [sys.executable, "-m", "benchmarks.neighbors", "--job", str(index), *(["--quick"] if quick else [])]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return row
 
 
 def write(results: dict[str, Any]) -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import tables
-from benchmarks.measure import AnonymousPeak, interleaved, machine, read_once, seconds, start_up
+from benchmarks.measure import AnonymousPeak, in_own_process, interleaved, machine, read_once, seconds, start_up
 from benchmarks.problems import Problem, make_problem
 from benchmarks.registry import JOBS, Job
 from fastcl.filter import find_label_issues
@@ -48,23 +46,15 @@ def main() -> None:
         if options.only in f"{job.name} {job.size}":
             print(f"{job.name}, {job.size} ...", flush=True)
             # each job in a process of its own: neither side inherits the other's memory or warm caches
-            results["jobs"][f"{job.name} | {job.size}"] = row = in_own_process(index, options.quick)
+            results["jobs"][f"{job.name} | {job.size}"] = row = in_own_process(
+                "benchmarks.run", index, quick=options.quick
+            )
             print("   ", row, flush=True)
             if not options.quick:
                 RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     if not options.quick:
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         tables.write(results)
-
-
-def in_own_process(index: int, quick: bool) -> dict[str, Any]:
-    """Measure one job in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.run", "--job", str(index), *(["--quick"] if quick else [])]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return row
 
 
 def measure(job: Job, scale: float) -> dict[str, Any]:

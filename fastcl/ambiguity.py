@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fastcl.core.constants import SLACK, UNREACHABLE_THRESHOLD
 from fastcl.core.errors import check_number, sentence
-
-if TYPE_CHECKING:
-    from fastcl.core.sweep import RowSummary
-    from fastcl.engine.blocks import Source
+from fastcl.core.jit import kernel
+from fastcl.core.reductions.thresholds import SelfConfidenceSums
+from fastcl.core.sweep import Block, RowSummary
+from fastcl.engine.blocks import Source, as_read_only, open_source
+from fastcl.engine.run import question_columns, sweep_rows
+from fastcl.neighbors.graph import graph_of_itself
 
 __all__ = ["Ambiguous", "find_ambiguous", "find_well_labeled"]
 
@@ -111,8 +114,6 @@ def find_ambiguous(
     >>> found.is_issue
     array([False,  True, False])
     """
-    from fastcl.engine.blocks import open_source
-
     check_number("threshold", threshold, 0, 1)
     source = open_source(labels, pred_probs, class_names=class_names)
     scores = _sweep(source, graph, n_jobs).agreement
@@ -178,10 +179,6 @@ def find_well_labeled(
     >>> find_well_labeled(["cat", "cat", "dog", "dog", "dog"], pred_probs)
     array([ True, False,  True,  True, False])
     """
-    from fastcl.core.constants import SLACK
-    from fastcl.engine.blocks import open_source
-    from fastcl.neighbors.ambiguity import votes_for_given
-
     check_number("threshold", threshold, 0, 1)
     source = open_source(labels, pred_probs, class_names=class_names)
     swept = _sweep(source, graph, n_jobs)
@@ -189,7 +186,7 @@ def find_well_labeled(
     found = (summary.predicted == codes) & (swept.agreement >= threshold)
     found &= summary.self_confidence >= swept.thresholds[codes] - SLACK
     if swept.indices is not None:
-        found &= votes_for_given(codes, swept.indices, source.n_classes)
+        found &= _votes_for_given(codes, swept.indices, source.n_classes)
     return found
 
 
@@ -205,17 +202,13 @@ class _Swept:
 
 
 def _sweep(source: Source, graph: Any, n_jobs: int | None) -> _Swept:
-    from fastcl.core.constants import UNREACHABLE_THRESHOLD
-    from fastcl.core.reductions.thresholds import SelfConfidenceSums
-    from fastcl.engine.run import question_columns, sweep_rows
-    from fastcl.neighbors.ambiguity import agreement
 
     given, indices = _neighbors(source, graph)
     (sums,), rows = sweep_rows(
         source,
         [SelfConfidenceSums],
         thresholds=np.full(source.n_classes, UNREACHABLE_THRESHOLD),  # of no use here, but scores are made with them
-        score=lambda block, _: agreement(block, given, indices),
+        score=lambda block, _: _agreement(block, given, indices),
         n_jobs=n_jobs,
     )
     labels, summary, scores = rows.close()
@@ -225,9 +218,6 @@ def _sweep(source: Source, graph: Any, n_jobs: int | None) -> _Swept:
 
 def _neighbors(source: Source, graph: Any) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32] | None]:
     """Return the labels of all rows and the neighbours of each, None without a graph."""
-    from fastcl.engine.blocks import as_read_only
-    from fastcl.neighbors.graph import graph_of_itself
-
     if graph is None:
         return np.empty(0, np.int32), None
     if source.labels is None or source.n_rows is None:
@@ -235,3 +225,62 @@ def _neighbors(source: Source, graph: Any) -> tuple[npt.NDArray[np.int32], npt.N
         raise ValueError(sentence("labels", rule, "None", "Neighbours' labels are needed from the first block on."))
     graph = graph_of_itself(graph, n_samples=source.n_rows)
     return source.labels, as_read_only(graph.indices, np.int32)
+
+
+def _agreement(
+    block: Block, labels: npt.NDArray[np.int32], indices: npt.NDArray[np.int32] | None
+) -> npt.NDArray[np.float64]:
+    """Return how probably two annotators agree on each row of `block`.
+
+    Annotators draw class k with probability q[k], proportional to p[i, k] (1 + v[k]), where v[k] is the share of the
+    row's neighbours with label k, 0 without a graph. They agree with probability sum of q[k]**2, which lies in
+    [1 / K, 1]; a row whose probabilities are all 0 gets 1 / K.
+
+    `labels` and `indices`, the neighbours of each row, are those of all rows.
+    """
+    n, K = block.pred_probs.shape
+    mine = np.empty((n, 0), np.int32) if indices is None else indices[block.start : block.stop]
+    scores = np.empty(n)
+    score_agreement(block.pred_probs, mine, labels, np.zeros(K), scores)
+    return scores
+
+
+def _votes_for_given(labels: npt.NDArray[np.int32], indices: npt.NDArray[np.int32], n_classes: int) -> Any:
+    """Tell for each row whether no label is more frequent among its neighbours than its own."""
+    is_first = np.empty(len(labels), np.bool_)
+    compare_votes(indices, labels, np.zeros(n_classes, np.int32), is_first)
+    return is_first
+
+
+@kernel
+def score_agreement(p, indices, labels, votes, scores):
+    """scores[i] = sum q**2 with q[k] ~ p[i, k] (1 + votes[k]); `votes` is scratch of K zeros, and left so."""
+    n, K = p.shape
+    k = indices.shape[1]
+    for i in range(n):
+        for j in range(k):
+            votes[labels[indices[i, j]]] += 1.0 / k
+        total, squares = 0.0, 0.0
+        for c in range(K):
+            total += max(np.float64(p[i, c]), 0.0) * (1.0 + votes[c])
+        for c in range(K):
+            q = max(np.float64(p[i, c]), 0.0) * (1.0 + votes[c]) / total if total > 0 else 0.0
+            squares += q * q
+        scores[i] = squares if total > 0 else 1.0 / K
+        for j in range(k):
+            votes[labels[indices[i, j]]] = 0.0
+
+
+@kernel
+def compare_votes(indices, labels, votes, is_first):
+    """is_first[i] = no class has more votes of row i's neighbours than its label; `votes` is scratch of K zeros."""
+    n, k = indices.shape
+    for i in range(n):
+        most = 0
+        for j in range(k):
+            c = labels[indices[i, j]]
+            votes[c] += 1
+            most = max(most, votes[c])
+        is_first[i] = votes[labels[i]] == most
+        for j in range(k):
+            votes[labels[indices[i, j]]] = 0

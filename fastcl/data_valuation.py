@@ -9,16 +9,17 @@ Quantification?", CVPR 2021.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fastcl.core.arrays import as_array, as_labels
 from fastcl.core.errors import check_number, sentence
 from fastcl.core.jit import kernel
-
-if TYPE_CHECKING:
-    from fastcl.neighbors.graph import KNNGraph
+from fastcl.engine.blocks import as_read_only
+from fastcl.neighbors.build import build_knn_graph
+from fastcl.neighbors.graph import KNNGraph, graph_of_itself
 
 __all__ = ["LowValue", "data_shapley_knn", "find_low_value"]
 
@@ -162,8 +163,6 @@ def label_codes(labels: Any) -> Codes:
     >>> label_codes(["b", "a", "b"])
     array([0, 1, 0], dtype=int32)
     """
-    from fastcl.core.arrays import as_array, as_labels
-
     array = as_array("labels", labels)
     if array.ndim == 1 and array.size and array.dtype.kind == "f" and np.isfinite(array).all():
         _refuse_fractions(array)
@@ -190,10 +189,6 @@ def _refuse_fractions(array: npt.NDArray[Any]) -> None:
 
 def _graph(n_samples: int, features: Any, knn_graph: Any, metric: str | None, k: int) -> KNNGraph:
     """Return the graph of the k nearest neighbours: the given one, or one of `features`."""
-    from fastcl.core.arrays import as_array
-    from fastcl.neighbors.build import build_knn_graph
-    from fastcl.neighbors.graph import graph_of_itself
-
     if k >= n_samples:
         fix = f"Pass k={n_samples - 1} or less." if n_samples > 1 else ""
         raise ValueError(sentence("k", "be less than the number of rows", f"{k} for {n_samples:,} rows", fix))
@@ -209,7 +204,6 @@ def _graph(n_samples: int, features: Any, knn_graph: Any, metric: str | None, k:
 
 
 def _scores(codes: Codes, graph: KNNGraph) -> npt.NDArray[np.float64]:
-    from fastcl.engine.blocks import as_read_only
 
     earned = np.zeros(len(codes), np.int32)
     # One thread: two, each with sums of its own to be merged, took longer (1 M rows, k = 10: 62 ms after 45).

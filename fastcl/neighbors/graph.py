@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.errors import sentence
+from fastcl.neighbors.foreign import graph_from_csr
 from fastcl.neighbors.scaling import Scaling
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -112,12 +113,10 @@ class KNNGraph:
         return csr_matrix((self.distances.flatten(), self.indices.flatten(), starts), shape=shape)
 
     @classmethod
-    def from_csr(cls, matrix: Any, *, metric: str = "unknown", name: str = "graph") -> Self:
+    def from_csr(cls, matrix: Any, *, metric: str = "unknown") -> Self:
         """Return the graph that a sparse matrix of distances holds; see `graph_from_csr`."""
-        from fastcl.neighbors.foreign import graph_from_csr
-
-        distances, indices = graph_from_csr(matrix, name)
-        return cls(distances, indices, metric, n_reference=matrix.shape[1])
+        distances, indices = graph_from_csr(matrix)
+        return cls(distances, indices, metric, n_reference=len(indices))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the graph to a ``.npz`` file, in one step: whoever reads finds all of it or nothing."""
@@ -199,7 +198,8 @@ def as_knn_graph(
         If it has other than `n_samples` rows or fewer than `n_neighbors` neighbours, or names rows that do not exist.
     """
     if not isinstance(graph, KNNGraph):
-        graph = KNNGraph.from_csr(graph, name=name)
+        distances, indices = graph_from_csr(graph, name)
+        graph = KNNGraph(distances, indices, "unknown", n_reference=len(indices))
     if n_samples is not None and len(graph) != n_samples:
         fix = "This graph was made for other data."
         raise ValueError(sentence(name, f"have {n_samples:,} rows, as the data", f"{len(graph):,}", fix))

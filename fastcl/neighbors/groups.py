@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastcl.core.arrays import as_array
 from fastcl.core.errors import check_number, sentence, warn
 from fastcl.core.jit import kernel
+from fastcl.core.scores import Scoring
+from fastcl.engine.blocks import as_read_only, open_source
+from fastcl.engine.run import question_columns, scored_sweep
 from fastcl.neighbors.graph import KNNGraph, graph_of_itself
 
 Ids = npt.NDArray[np.int64]
@@ -182,8 +186,6 @@ def dbscan(graph: KNNGraph, *, eps: float = EPS, min_samples: int = MIN_SAMPLES)
     >>> dbscan(graph, eps=0.5, min_samples=2)
     array([ 0,  0,  0, -1,  1,  1])
     """
-    from fastcl.engine.blocks import as_read_only
-
     if min_samples > graph.k + 1:
         fix = "Build the graph with more neighbours."
         rule = f"be at most {graph.k + 1}, the neighbours that the graph has and the row itself"
@@ -197,10 +199,6 @@ def dbscan(graph: KNNGraph, *, eps: float = EPS, min_samples: int = MIN_SAMPLES)
 
 def _self_confidence(labels: Any, pred_probs: Any, class_names: Sequence[Hashable] | None, n_jobs: int | None) -> Any:
     """Return the probability of each given label."""
-    from fastcl.core.scores import Scoring
-    from fastcl.engine.blocks import open_source
-    from fastcl.engine.run import question_columns, scored_sweep
-
     source = open_source(labels, pred_probs, class_names=class_names)
     rows = scored_sweep(source, Scoring("self_confidence"), n_jobs=n_jobs)
     question_columns(source, rows.labels, rows.summary)
@@ -209,8 +207,6 @@ def _self_confidence(labels: Any, pred_probs: Any, class_names: Sequence[Hashabl
 
 def _checked_ids(cluster_ids: Any, n_samples: int) -> Ids:
     """Return given cluster ids as int64, or raise."""
-    from fastcl.core.arrays import as_array
-
     ids = as_array("cluster_ids", cluster_ids)
     if ids.dtype.kind not in "iu":
         fix = "np.unique(names, return_inverse=True)[1] numbers names."
