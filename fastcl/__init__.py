@@ -19,15 +19,18 @@ _MODULES = frozenset(
     {
         "ambiguity",
         "benchmarking",
+        "classification",
         "count",
         "cross_validation",
         "data_valuation",
         "dataset",
         "experimental",
         "filter",
+        "multilabel_classification",
         "neighbors",
         "outlier",
         "rank",
+        "regression",
         "review",
     }
 )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastcl.core.errors import sentence
 from fastcl.count.joint import compute_confident_joint
 from fastcl.count.latent import estimate_latent
 
@@ -39,7 +40,7 @@ def estimate_confident_joint_and_cv_pred_proba(
     thresholds : array-like of shape (n_classes,), optional
         How probable a class must be to be confident; by default `get_confident_thresholds`.
     seed : int, optional
-        Seed of the folds; NumPy's global random state is neither read nor changed.
+        Fixes the folds. Without it they are the same in every call; NumPy's global state is neither read nor changed.
     calibrate : bool
         See `compute_confident_joint`.
     clf_kwargs : dict, optional
@@ -157,11 +158,33 @@ def estimate_cv_predicted_probabilities(
     >>> estimate_cv_predicted_probabilities(X, labels, GaussianNB(), seed=0).shape
     (178, 3)
     """
-    from fastcl.cross_validation import out_of_sample_pred_probs
+    from fastcl.cross_validation.pred_probs import as_classifier, cross_val_pred_probs
 
-    return out_of_sample_pred_probs(
-        X, labels, clf, cv_n_folds=cv_n_folds, seed=seed, clf_kwargs=clf_kwargs, validation_func=validation_func
+    codes = _as_codes(labels)
+    return cross_val_pred_probs(
+        as_classifier("clf", clf),
+        X,
+        codes,
+        cv=cv_n_folds,
+        seed=seed,
+        params=clf_kwargs,
+        validation_func=validation_func,
+        verbose=False,
     )
+
+
+def _as_codes(labels: Any) -> npt.NDArray[Any]:
+    """Return labels, or raise unless they name the classes 0, 1, ..., n_classes - 1, all of them."""
+    codes = np.asarray(labels)
+    fix = "Number the classes with np.unique(labels, return_inverse=True)[1]."
+    if codes.dtype.kind not in "iu":
+        raise ValueError(sentence("labels", "be integer class codes", f"dtype {codes.dtype}", fix))
+    classes = np.unique(codes)
+    missing = np.setdiff1d(np.arange(len(classes)), classes)  # not up to classes[-1], which may be huge
+    if missing.size:
+        rule = f"name every class from 0 to {classes[-1]}"
+        raise ValueError(sentence("labels", rule, f"no row of class {missing[0]}", fix))
+    return codes
 
 
 def estimate_noise_matrices(

@@ -22,8 +22,8 @@ def rows_of(piece: Any) -> int:
 class Progress:
     """Counts rows done; `wanted=False` never shows anything."""
 
-    def __init__(self, task: str, n_rows: int | None, *, wanted: bool) -> None:
-        self._task, self._n_rows = task, n_rows
+    def __init__(self, task: str, n_rows: int | None, *, wanted: bool, unit: str = "rows") -> None:
+        self._task, self._n_rows, self._unit = task, n_rows, unit
         self._wanted = wanted and sys.stderr is not None and sys.stderr.isatty()
         self._done = 0.0
         self._begun = time.monotonic()
@@ -47,7 +47,7 @@ class Progress:
     def _advance(self, n_rows: float) -> None:
         self._done += n_rows
         if self._bar is None and self._wanted and time.monotonic() - self._begun > PATIENCE:
-            self._bar = _open_bar(desc=self._task, total=self._n_rows, unit=" rows", unit_scale=True)
+            self._bar = _open_bar(desc=self._task, total=self._n_rows, unit=f" {self._unit}", unit_scale=True)
         if self._bar is not None:
             self._bar.update(round(self._done) - self._bar.n)
 

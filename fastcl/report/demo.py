@@ -178,9 +178,9 @@ def _audit(
 ) -> Trial:
     from threadpoolctl import threadpool_limits
 
-    from fastcl.cross_validation import out_of_sample_pred_probs
+    from fastcl.cross_validation import cross_val_pred_probs
 
     with threadpool_limits(1):  # matrices this small only make BLAS threads wait for each other
-        pred_probs = out_of_sample_pred_probs(pixels, labels, make_classifier(), cv_n_folds=N_FOLDS, seed=SEED)
+        pred_probs = cross_val_pred_probs(make_classifier(), pixels, labels, cv=N_FOLDS, seed=SEED, verbose=False)
     worklist = label_worklist(labels, pred_probs, n_jobs=n_jobs)
     return Trial(pixels.reshape(-1, 8, 8) / 16, truth, labels, pred_probs, worklist)

@@ -1,0 +1,452 @@
+"""An estimator around a classifier that leaves out rows whose labels are probably wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.metaestimators import available_if
+
+from fastcl.classification.findings import Findings, Wanted, find
+from fastcl.core.errors import check_number, sentence
+from fastcl.cross_validation.pred_probs import as_classes, as_classifier, as_label_array, cross_val_pred_probs
+from fastcl.cross_validation.rows import as_rows, check_rows
+from fastcl.meta_estimator import (
+    MetaEstimator,
+    found,
+    inner_has,
+    issues_given,
+    issues_table,
+    params_of_fit,
+    takes_sample_weight,
+)
+from fastcl.rank import get_label_quality_scores
+
+Options = Mapping[str, Any]
+
+
+class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
+    """Find wrong labels with any classifier, and train it on the others.
+
+    A scikit-learn estimator: it can be cloned, searched over and put into pipelines, and takes what the inner
+    classifier takes - arrays, sparse matrices, data frames, texts, torch data sets; labels of integers, strings or
+    booleans. Of no use where the inner classifier is no better than chance, and harmful where rare but right rows look
+    like noise to it: look at `get_label_issues` before you trust it.
+
+    Parameters
+    ----------
+    clf : estimator, optional
+        Has `fit`, `predict` and, unless `pred_probs` are given, `predict_proba`; can be cloned; itself it is never
+        fitted. By default `LogisticRegression()`, which sees arrays of more than two dimensions flattened.
+    seed : int, RandomState or Generator, optional
+        Fixes the folds of the cross-validation. Without it they are the same in every call; NumPy's global generator is
+        neither read nor changed. Randomness of `clf` itself is up to its `random_state`.
+    cv_n_folds : int, default 5
+        Number of stratified folds.
+    converge_latent_estimates : bool, default False
+        Make the estimates of priors and noise matrices agree with each other, see `fastcl.count.estimate_latent`.
+    pulearning : class, optional
+        With two classes: the one whose labels are all right (positive and unlabeled learning); none of its rows is an
+        issue.
+    find_label_issues_kwargs : dict, optional
+        Options of `fastcl.filter.find_label_issues`: `filter_by`, `frac_noise`, `num_to_remove_per_class`,
+        `min_examples_per_class` (here by default 10), `confident_joint`, `n_jobs`, `verbose`.
+    label_quality_scores_kwargs : dict, optional
+        Options of `fastcl.rank.get_label_quality_scores`: `method`, `adjust_pred_probs`.
+    verbose : bool, default False
+        Show a bar over the folds on a terminal, if they take longer than two seconds.
+    low_memory : bool, default False
+        Does nothing: every search streams, and gives the same answer.
+    cv : splitter or iterable of (training rows, held-out rows), optional
+        How to make the folds, in place of `cv_n_folds` and `seed`.
+    n_jobs : int, optional
+        How many folds to work on at a time, in threads; by default one, or what `joblib.parallel_config` says. The
+        answer does not depend on it.
+
+    Attributes
+    ----------
+    clf_ : estimator
+        The copy of `clf` that was trained on the rows without issues.
+    classes_ : ndarray of shape (n_classes,)
+        The classes it knows, in the order of the columns of `predict_proba`.
+    n_features_in_, feature_names_in_
+        Those of `clf_`, if it has any.
+    label_issues_df : DataFrame or None
+        What `find_label_issues` returned last; also `get_label_issues()`.
+    label_issues_mask : ndarray of bool, shape (n_samples,), or None
+        Its column ``is_label_issue``.
+    confident_joint, ps, py, noise_matrix, inverse_noise_matrix : ndarray or None
+        See `fastcl.count`; None with more than 10,000 classes.
+    num_classes : int or None
+        Number of classes of the labels.
+    sample_weight : ndarray of shape (n_samples,), or None
+        Weights of the final training that were derived from the noise, 0 for rows left out.
+
+    Notes
+    -----
+    `cv_n_folds` + 1 calls of `clf.fit`, one with `label_issues` or `pred_probs`; all else is one sweep over the
+    probabilities. If `clf.fit` knows sample weights and you give none, the rows of each class k are weighed by
+    1 / P(given k | true k), so that classes that lose many rows do not lose weight.
+
+    References
+    ----------
+    Northcutt, Jiang, Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70, 2021,
+    Section 3.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> X, y = load_wine(return_X_y=True)
+    >>> y[:5] = 2  # wrong
+    >>> model = CleanLearning(GaussianNB()).fit(X, y)
+    >>> np.flatnonzero(model.label_issues_mask)[:5]
+    array([0, 1, 2, 3, 4])
+    >>> model.predict(X[:3])
+    array([0, 0, 0])
+    """
+
+    inner_name = "clf"
+    forgettable = (
+        "label_issues_df_",
+        "label_issues_mask_",
+        "sample_weight_",
+        "label_noise_",
+        "clf_kwargs_",
+        "clf_final_kwargs_",
+    )
+
+    # The names of `fit` that mean something to this class only; all others can be requested in pipelines.
+    __metadata_request__fit: ClassVar[dict[str, Any]] = dict.fromkeys(
+        (
+            "labels",
+            "thresholds",
+            "noise_matrix",
+            "inverse_noise_matrix",
+            "sample_weight",  # the inner classifier's business
+            "clf_kwargs",
+            "clf_final_kwargs",
+            "validation_func",
+        ),
+        UNUSED,
+    )
+
+    def __init__(
+        self,
+        clf: Any = None,
+        *,
+        seed: Any = None,
+        cv_n_folds: int = 5,
+        converge_latent_estimates: bool = False,
+        pulearning: Any = None,
+        find_label_issues_kwargs: Options | None = None,
+        label_quality_scores_kwargs: Options | None = None,
+        verbose: bool = False,
+        low_memory: bool = False,
+        cv: Any = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.clf = clf
+        self.seed = seed
+        self.cv_n_folds = cv_n_folds
+        self.converge_latent_estimates = converge_latent_estimates
+        self.pulearning = pulearning
+        self.find_label_issues_kwargs = find_label_issues_kwargs
+        self.label_quality_scores_kwargs = label_quality_scores_kwargs
+        self.verbose = verbose
+        self.low_memory = low_memory
+        self.cv = cv
+        self.n_jobs = n_jobs
+
+    label_noise = found("label_noise_")
+    confident_joint = found("label_noise_.confident_joint")
+    ps = found("label_noise_.ps")
+    py = found("label_noise_.py")
+    noise_matrix = found("label_noise_.noise_matrix")
+    inverse_noise_matrix = found("label_noise_.inverse_noise_matrix")
+    num_classes = found("label_noise_.n_classes")
+    sample_weight = found("sample_weight_")
+    clf_kwargs = found("clf_kwargs_")
+    clf_final_kwargs = found("clf_final_kwargs_")
+
+    def find_label_issues(
+        self,
+        X: Any = None,
+        labels: Any = None,
+        *,
+        pred_probs: Any = None,
+        thresholds: npt.ArrayLike | None = None,
+        noise_matrix: npt.ArrayLike | None = None,
+        inverse_noise_matrix: npt.ArrayLike | None = None,
+        save_space: bool = False,
+        clf_kwargs: Options | None = None,
+        validation_func: Callable[..., Options] | None = None,
+        groups: Any = None,
+    ) -> Any:
+        """Find the labels that are probably wrong, without training on the others.
+
+        Parameters
+        ----------
+        X : array, data frame, sparse matrix, list or torch Dataset with n_samples rows
+            What `clf` takes; not needed with `pred_probs`.
+        labels : array-like of shape (n_samples,)
+            Given labels.
+        pred_probs : array-like of shape (n_samples, n_classes), optional
+            Out-of-sample predicted probabilities, as `fastcl.filter.find_label_issues` takes them; by default those
+            of `clf` by cross-validation.
+        thresholds : array-like of shape (n_classes,), optional
+            How probable a class must be to be confident, see `fastcl.filter.find_label_issues`.
+        noise_matrix, inverse_noise_matrix : array-like of shape (n_classes, n_classes), optional
+            P(given | true) and P(true | given) if they are known; they decide the sample weights, not the issues.
+        save_space : bool
+            Keep no table in the estimator.
+        clf_kwargs : dict, optional
+            More arguments for every `clf.fit`; those with one entry a row are cut with the rows.
+        validation_func : callable, optional
+            See `fastcl.cross_validation.cross_val_pred_probs`.
+        groups : array-like of shape (n_samples,), optional
+            Rows of one group are never held out apart.
+
+        Returns
+        -------
+        DataFrame
+            A row a label, in the table library of `labels`, else pandas: ``is_label_issue`` (bool), ``label_quality``
+            (in [0, 1], low is bad), ``given_label``, ``predicted_label``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Before anything is fitted, if arguments are of a wrong kind, length or value, or do not go together.
+        """
+        given = labels if labels is None or pred_probs is not None else as_label_array("labels", labels)
+        wanted = self._wanted(thresholds, noise_matrix, inverse_noise_matrix)
+        findings = self._find(self.prepare(X), given, pred_probs, wanted, groups, clf_kwargs, validation_func)
+        table = findings.table(like=labels)
+        self._keep(findings, None if save_space else table)
+        return table
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        labels: Any = None,
+        pred_probs: Any = None,
+        thresholds: npt.ArrayLike | None = None,
+        noise_matrix: npt.ArrayLike | None = None,
+        inverse_noise_matrix: npt.ArrayLike | None = None,
+        label_issues: Any = None,
+        sample_weight: Any = None,
+        groups: Any = None,
+        clf_kwargs: Options | None = None,
+        clf_final_kwargs: Options | None = None,
+        validation_func: Callable[..., Options] | None = None,
+        **params: Any,
+    ) -> Self:
+        """Find wrong labels, unless they are given, and train a copy of `clf` on the other rows.
+
+        Parameters
+        ----------
+        X : array, data frame, sparse matrix, list or torch Dataset with n_samples rows
+            What `clf` takes.
+        y : array-like of shape (n_samples,)
+            Given labels.
+        labels : array-like of shape (n_samples,), optional
+            The same as `y`; give one of them.
+        pred_probs, thresholds, noise_matrix, inverse_noise_matrix, groups, validation_func
+            See `find_label_issues`.
+        label_issues : DataFrame or array, optional
+            Which rows to leave out: a table with a column ``is_label_issue``, a boolean mask, or row numbers. Then
+            nothing is cross-validated.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights for the final training, in place of those derived from the noise; cut with the rows.
+        clf_kwargs : dict, optional
+            More arguments for every `clf.fit`; those with one entry a row are cut with the rows.
+        clf_final_kwargs : dict, optional
+            More arguments for the final training only, cut likewise.
+        **params : dict
+            With scikit-learn's metadata routing: arguments that `clf` has asked for, for every training.
+
+        Returns
+        -------
+        CleanLearning
+            The estimator itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Before anything is fitted, if arguments are of a wrong kind, length or value, or do not go together.
+        """
+        X, given = self.prepare(X), as_label_array("y", _one_of(y, labels))
+        check_rows(X, len(given))
+        every_fit = _without_weights(clf_kwargs) | params_of_fit(self, params, sample_weight)
+        final_fit = self.final_arguments(every_fit | dict(clf_final_kwargs or {}), len(given))
+        every_fit.pop("sample_weight", None)  # weighs the final training only
+        self.clf_kwargs_, self.clf_final_kwargs_ = clf_kwargs, clf_final_kwargs
+        if label_issues is None:
+            wanted = self._wanted(thresholds, noise_matrix, inverse_noise_matrix)
+            findings = self._find(X, given, pred_probs, wanted, groups, every_fit, validation_func)
+            self._keep(findings, findings.table(like=labels if y is None else y))
+        else:
+            self._take(label_issues, given, pred_probs)
+        self.sample_weight_ = None if "sample_weight" in final_fit else self._weights(given)
+        if self.sample_weight_ is not None:
+            final_fit["sample_weight"] = self.sample_weight_
+        self.train(X, given, self.label_issues_mask, final_fit)
+        known = getattr(self.clf_, "classes_", None)
+        self.classes_ = np.unique(given[~self.label_issues_mask]) if known is None else known
+        return self
+
+    @available_if(inner_has("predict_proba"))
+    def predict_proba(self, X: Any, **params: Any) -> npt.NDArray[np.floating[Any]]:
+        """Predict class probabilities with the classifier trained on the clean rows.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Rows, as `clf` takes them.
+        **params
+            Passed on to its `predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns as in `classes_`.
+        """
+        return self._delegate("predict_proba", X, **params)
+
+    @available_if(inner_has("predict_log_proba"))
+    def predict_log_proba(self, X: Any, **params: Any) -> npt.NDArray[np.floating[Any]]:
+        """Predict logarithms of class probabilities; see `predict_proba`."""
+        return self._delegate("predict_log_proba", X, **params)
+
+    @available_if(inner_has("decision_function"))
+    def decision_function(self, X: Any, **params: Any) -> npt.NDArray[np.floating[Any]]:
+        """Return what the `decision_function` of the classifier trained on the clean rows returns."""
+        return self._delegate("decision_function", X, **params)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> float:
+        """Score the classifier trained on the clean rows, by its own `score` (mostly the accuracy).
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Rows, as `clf` takes them.
+        y : array-like of shape (n_samples,)
+            True labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+        **params
+            Passed on to its `score`.
+
+        Returns
+        -------
+        float
+            The higher, the better.
+        """
+        if not hasattr(self.fitted_inner, "score"):
+            return float(accuracy_score(y, self.predict(X), sample_weight=sample_weight))
+        return self._delegate("score", X, y, **params, sample_weight=sample_weight)
+
+    def inner(self) -> Any:
+        """Return the classifier to be copied and trained."""
+        return LogisticRegression() if self.clf is None else self.clf
+
+    def prepare(self, X: Any) -> Any:
+        """Return rows as `clf` is to see them: the default one knows two dimensions only."""
+        X = as_rows(X)
+        if self.clf is None and getattr(X, "ndim", 2) > 2:
+            return np.reshape(X, (len(X), -1))
+        return X
+
+    def _wanted(self, thresholds: Any, noise_matrix: Any, inverse_noise_matrix: Any) -> Wanted:
+        return Wanted.of_options(
+            self.find_label_issues_kwargs,
+            self.label_quality_scores_kwargs,
+            thresholds=thresholds,
+            noise_matrix=noise_matrix,
+            inverse_noise_matrix=inverse_noise_matrix,
+            pulearning=self.pulearning,
+            converge_latent_estimates=self.converge_latent_estimates,
+        )
+
+    def _find(
+        self,
+        X: Any,
+        given: Any,
+        pred_probs: Any,
+        wanted: Wanted,
+        groups: Any,
+        params: Options | None,
+        validation_func: Callable[..., Options] | None,
+    ) -> Findings:
+        """Return what is to be found, from given probabilities or those of a cross-validation."""
+        if pred_probs is not None:
+            return find(given, pred_probs, wanted)
+        given, classes, _ = as_classes("labels", given)
+        wanted.check(len(classes), classes)
+        self._check_folds(len(given) / len(classes))
+        pred_probs = cross_val_pred_probs(
+            as_classifier("clf", self.inner()),
+            X,
+            given,
+            cv=self.cv_n_folds if self.cv is None else self.cv,
+            groups=groups,
+            n_jobs=self.n_jobs,
+            seed=self.seed,
+            params=params,
+            validation_func=validation_func,
+            verbose=self.verbose,
+        )
+        return find(given, pred_probs, wanted, classes.tolist())
+
+    def _check_folds(self, rows_per_class: float) -> None:
+        if self.cv is not None:
+            return
+        check_number("cv_n_folds", self.cv_n_folds, 2, whole=True)
+        if rows_per_class < self.cv_n_folds:
+            rule = f"be at most {rows_per_class:.3g}, the rows a class on average"
+            raise ValueError(sentence("cv_n_folds", rule, str(self.cv_n_folds), "Or pass `cv` or `pred_probs`."))
+
+    def _keep(self, findings: Findings, table: Any) -> None:
+        """Keep what was found, and the table unless it is None."""
+        self.label_noise_ = findings.noise
+        self.label_issues_df_ = table
+        self.label_issues_mask_ = None if table is None else findings.is_label_issue
+
+    def _take(self, label_issues: Any, given: npt.NDArray[Any], pred_probs: Any) -> None:
+        """Keep the issues that the caller brought."""
+        self.label_issues_mask_ = issues_given(label_issues, given)
+        columns = {"given_label": given}
+        if pred_probs is not None:
+            options = dict(self.label_quality_scores_kwargs or {})
+            columns["label_quality"] = get_label_quality_scores(given, pred_probs, **options)
+        self.label_issues_df_ = issues_table(label_issues, self.label_issues_mask_, columns)
+
+    def _weights(self, given: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
+        """Return weights by the noise of the classes, if that is known and `clf` takes weights; 0 for rows left out."""
+        if self.label_noise is None or not takes_sample_weight(self.inner()):
+            return None
+        weights = self.label_noise.weights(given)
+        return None if weights is None else np.where(self.label_issues_mask, 0.0, weights)
+
+
+def _one_of(y: Any, labels: Any) -> Any:
+    """Return the labels, which have two names."""
+    if y is not None and labels is not None:
+        raise ValueError(sentence("labels", "be None if `y` is given", "both"))
+    return labels if y is None else y
+
+
+def _without_weights(clf_kwargs: Options | None) -> dict[str, Any]:
+    """Return the arguments of every training, which no weights are among."""
+    if "sample_weight" in (clf_kwargs or {}):
+        fix = "Pass `sample_weight` itself, or in `clf_final_kwargs`."
+        raise ValueError(sentence("clf_kwargs", "hold no sample weights", "'sample_weight'", fix))
+    return dict(clf_kwargs or {})
