@@ -6,51 +6,17 @@ Writes ``benchmarks/neighbors.json``, the table in ``docs/neighbors-table.md``, 
 
 from __future__ import annotations
 
-import argparse
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import AnonymousPeak, in_own_process, interleaved, machine, seconds
+from benchmarks.measure import AnonymousPeak, interleaved, seconds
 from benchmarks.problems import make_embeddings, make_graph
-from benchmarks.registry import quietly, short
-from benchmarks.tables import between
-
-ROOT = Path(__file__).parent.parent
-RESULTS = Path(__file__).with_name("neighbors.json")
+from benchmarks.registry import quietly
+from benchmarks.suite import ROOT, Job, Suite, compare
 
 #: Seeds the rows on which the recall of approximate search is measured here, with another search than its own.
 CHECK_SEED = 20_26
-
-
-@dataclass(frozen=True)
-class Job:
-    """One line of the table: `measure(n_rows)` returns seconds of ours and, if there is one, of a peer."""
-
-    name: str
-    n_rows: int
-    columns: str
-    floor: str
-    measure: Callable[[int], dict[str, Any]]
-
-
-def compare(
-    ours: Callable[[], Any], peer: Callable[[], Any] | None = None, agree: Any = None, turns: int = 3
-) -> dict[str, Any]:
-    """Return times and memory of a job and its peer, once warm; their answers must agree."""
-    answer = ours()
-    with AnonymousPeak() as memory:
-        ours()
-    row: dict[str, Any] = {"megabytes": memory.extra / 1e6}
-    contestants = {"ours": ours}
-    if peer is not None:
-        agree(answer, peer())
-        contestants["peer"] = peer
-    return row | interleaved(contestants, dict.fromkeys(contestants, 1), turns)
 
 
 def exact_graph(n_rows: int) -> dict[str, Any]:
@@ -241,81 +207,6 @@ JOBS = (
 )
 
 
-def main() -> None:
-    """Parse the command line, measure, write."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.neighbors")
-    parser.add_argument("--quick", action="store_true", help="a twentieth of the rows; writes nothing")
-    parser.add_argument("--only", default="", help="jobs whose name and size hold this text; or 'growth'")
-    parser.add_argument("--job", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    scale = 0.05 if options.quick else 1.0
-    if options.job is not None:
-        job = JOBS[options.job] if options.job < len(JOBS) else None
-        print(json.dumps(job.measure(int(job.n_rows * scale)) if job else growth(scale)))
-        return
-    results = json.loads(RESULTS.read_text()) if options.only and RESULTS.exists() else {"jobs": {}}
-    results["machine"] = machine()
-    keys = [f"{job.name} | {short(job.n_rows)} {job.columns} | {job.floor}" for job in JOBS]
-    for index, key in enumerate([*keys, "growth"]):
-        if options.only in key:
-            print(f"{key} ...", flush=True)
-            row = in_own_process("benchmarks.neighbors", index, quick=options.quick)
-            print("   ", row, flush=True)
-            if key == "growth":
-                results["growth"] = row
-            else:
-                results["jobs"][key] = row
-            if not options.quick:
-                RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    if not options.quick:
-        results["jobs"] = {key: results["jobs"][key] for key in keys if key in results["jobs"]}
-        write(results)
-
-
-def write(results: dict[str, Any]) -> None:
-    """Write the table and the plot."""
-    content = f"{table(results)}\n\n{footnote(results)}\n"
-    (ROOT / "docs" / "neighbors-table.md").write_text(content)
-    readme = ROOT / "README.md"
-    readme.write_text(between(readme.read_text(), "neighbors", f"\n\n{content}\n"))
-    if "growth" in results:
-        plot(results["growth"])
-
-
-def table(results: dict[str, Any]) -> str:
-    """Return the table; rows that miss their floor stay in."""
-    lines = [
-        "| job | size | cleanlab 2.9.0 | fastcl | times faster | floor | extra memory | |",
-        "|---|---|--:|--:|--:|--:|--:|---|",
-    ]
-    for key, row in results["jobs"].items():
-        name, size, floor = key.split(" | ")
-        peer = f"{row['peer']:.1f} s" if "peer" in row else ""
-        ratio = f"**{row['peer'] / row['ours']:.0f}**" if "peer" in row else ""
-        cells = [
-            name,
-            size,
-            peer,
-            f"{row['ours']:.2f} s",
-            ratio,
-            floor,
-            f"{row['megabytes']:.0f} MB",
-            row.get("note", ""),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def footnote(results: dict[str, Any]) -> str:
-    """Return where the numbers come from."""
-    about = results["machine"]
-    return (
-        "Each job in a process of its own, answers compared in the same run, medians of three calls (one where the "
-        f"reference takes minutes). {about['processor']}, {about['system']}; {about['versions']}; {about['date']}; "
-        "`python -m benchmarks.neighbors`."
-    )
-
-
 def plot(growth: dict[str, float]) -> None:
     """Draw how time grows with rows."""
     import matplotlib
@@ -334,5 +225,7 @@ def plot(growth: dict[str, float]) -> None:
     figure.savefig(ROOT / "docs" / "_static" / "neighbors.svg", metadata={"Date": None})
 
 
+SUITE = Suite("neighbors", JOBS, growth, plot)
+
 if __name__ == "__main__":
-    main()
+    SUITE.main()

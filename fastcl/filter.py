@@ -8,14 +8,16 @@ joint. Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.errors import check_number, check_option, sentence, warn
-from fastcl.core.validation import refuse_multi_label
+from fastcl.core.errors import warn
+from fastcl.core.filter_options import PRUNE_FILTERS
+from fastcl.core.filter_options import PruneOptions as PruneOptions
+from fastcl.core.filter_options import check_options as check_options
 
 if TYPE_CHECKING:
     from fastcl.core.scores import Scoring
@@ -25,18 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["find_label_issues", "find_label_issues_using_argmax_confusion_matrix", "find_predicted_neq_given"]
 
 Mask = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class PruneOptions:
-    """What the prune filters can be asked for, and how to run; see `find_label_issues`."""
-
-    frac_noise: float = 1.0
-    num_to_remove_per_class: Sequence[int] | None = None
-    min_examples_per_class: int = 1
-    confident_joint: npt.ArrayLike | None = None
-    n_jobs: int | None = None
-    verbose: bool = False
 
 
 def find_label_issues(
@@ -99,7 +89,8 @@ def find_label_issues(
     verbose : bool
         Show a progress bar on a terminal if it takes longer than two seconds.
     multi_label : bool
-        Must be False; see `docs/coming-from-cleanlab.md`.
+        Rows may have any number of classes: the same as
+        `fastcl.multilabel_classification.filter.find_label_issues`, which says what `labels` may be.
     thresholds : array-like of shape (n_classes,), optional
         How probable a class must be to be confident; by default the mean probability of the class among rows
         given it. If known, no row is read twice for its confident class.
@@ -139,19 +130,20 @@ def find_label_issues(
     """
     from fastcl.core.selection import ascending
 
-    refuse_multi_label(multi_label)
-    sweep, issues = search(
-        labels,
-        pred_probs,
-        rank_by=return_indices_ranked_by,
-        rank_by_kwargs=rank_by_kwargs,
-        filter_by=filter_by,
-        prune=PruneOptions(
-            frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint, n_jobs, verbose
-        ),
-        thresholds=thresholds,
-        class_names=class_names,
-    )
+    prune = PruneOptions(frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint, n_jobs, verbose)
+    ask: dict[str, Any] = {
+        "rank_by": return_indices_ranked_by,
+        "rank_by_kwargs": rank_by_kwargs,
+        "filter_by": filter_by,
+        "prune": prune,
+        "thresholds": thresholds,
+        "class_names": class_names,
+    }
+    if multi_label:
+        from fastcl.multilabel_classification.search import search_rows
+
+        return search_rows(labels, pred_probs, **ask)
+    sweep, issues = search(labels, pred_probs, **ask)
     if return_indices_ranked_by is None:
         return issues
     rows = np.flatnonzero(issues)
@@ -175,7 +167,9 @@ def find_predicted_neq_given(
     pred_probs : array-like of shape (n_samples, n_classes)
         Predicted probabilities in [0, 1].
     multi_label : bool
-        Must be False; see `docs/coming-from-cleanlab.md`.
+        Rows may have any number of classes: find those of which any is predicted and not given, or given and not
+        predicted (probability of at most one half). `fastcl.multilabel_classification.filter.find_label_issues`
+        says what `labels` may be.
     class_names : sequence of n_classes names, optional
         What the columns of `pred_probs` stand for, if `labels` holds names; sorted by default.
     n_jobs : int, optional
@@ -196,7 +190,10 @@ def find_predicted_neq_given(
     from fastcl.engine.blocks import open_source
     from fastcl.engine.run import question_columns, scored_sweep
 
-    refuse_multi_label(multi_label)
+    if multi_label:
+        from fastcl.multilabel_classification.search import predicted_neq_given
+
+        return predicted_neq_given(labels, pred_probs, class_names=class_names, n_jobs=n_jobs)
     source = open_source(labels, pred_probs, class_names=class_names)
     rows = scored_sweep(source, Scoring("self_confidence"), n_jobs=n_jobs)
     question_columns(source, rows.labels, rows.summary)
@@ -249,7 +246,7 @@ def find_label_issues_using_argmax_confusion_matrix(
     from fastcl.engine.run import confident_sweep
 
     prune = PruneOptions(n_jobs=n_jobs)
-    _check_options(filter_by, prune)
+    check_options(filter_by, prune)
     source = open_source(labels, pred_probs, class_names=class_names)
     check_dense("The confusion matrix", source.n_classes)
     sweep = confident_sweep(source, n_jobs=n_jobs)
@@ -257,7 +254,7 @@ def find_label_issues_using_argmax_confusion_matrix(
     pairs = sweep.labels.astype(np.int64) * K + sweep.summary.predicted
     confusion = np.bincount(pairs, minlength=K * K).reshape(K, K)
     joint = matrices.calibrate(confusion, sweep.class_counts) if calibrate else confusion
-    return _flag(sweep, filter_by, replace(prune, confident_joint=joint))
+    return flag(sweep, filter_by, replace(prune, confident_joint=joint))
 
 
 def search(
@@ -275,47 +272,59 @@ def search(
 
     What `find_label_issues` and the worklist are made of; the parameters are those of the former.
     """
+    prune = prune or PruneOptions()
+    check_options(filter_by, prune)
+    sweep = sweep_for(
+        labels,
+        pred_probs,
+        filter_by=filter_by,
+        rank_by=rank_by,
+        rank_by_kwargs=rank_by_kwargs,
+        thresholds=thresholds,
+        class_names=class_names,
+        n_jobs=prune.n_jobs,
+        verbose=prune.verbose,
+    )
+    return sweep, flag(sweep, filter_by, prune)
+
+
+def sweep_for(
+    labels: Any,
+    pred_probs: Any,
+    *,
+    filter_by: str,
+    rank_by: str | None,
+    rank_by_kwargs: dict[str, Any] | None,
+    thresholds: npt.ArrayLike | None,
+    class_names: Sequence[Hashable] | None,
+    n_jobs: int | None,
+    verbose: bool,
+) -> Sweep:
+    """Sweep the data for a filter and a score."""
     from fastcl.core.validation import as_thresholds, check_two_classes
     from fastcl.engine.blocks import open_source
     from fastcl.engine.run import confident_sweep
 
-    prune = prune or PruneOptions()
-    _check_options(filter_by, prune)
     source = open_source(labels, pred_probs, class_names=class_names)
     source.require(1 + (thresholds is None) + (filter_by in ("prune_by_noise_rate", "both")))
     sweep = confident_sweep(
         source,
         thresholds=None if thresholds is None else as_thresholds(thresholds, source.n_classes),
         scoring=_ranking(rank_by, rank_by_kwargs, source.n_classes),
-        n_jobs=prune.n_jobs,
-        verbose=prune.verbose,
+        n_jobs=n_jobs,
+        verbose=verbose,
     )
     check_two_classes(sweep.class_counts)
-    return sweep, _flag(sweep, filter_by, prune)
+    return sweep
 
 
-def _flag(sweep: Sweep, filter_by: str, prune: PruneOptions) -> Mask:
+def flag(sweep: Sweep, filter_by: str, prune: PruneOptions) -> Mask:
     """Return the label issues; the column `confident` of the summary is let go where no filter needs it any more."""
     if filter_by != "confident_learning":
         sweep.summary.confident = np.empty(0, np.int32)
     if filter_by in PRUNE_FILTERS:
         _warn_of_small_classes(sweep, prune)
     return FILTERS[filter_by](sweep, prune)
-
-
-def _check_options(filter_by: str, prune: PruneOptions) -> None:
-    check_option("filter_by", filter_by, FILTERS)
-    check_number("frac_noise", prune.frac_noise, 0, 1)
-    check_number("min_examples_per_class", prune.min_examples_per_class, 0, whole=True)
-    if filter_by in PRUNE_FILTERS:
-        return
-    if prune.num_to_remove_per_class is not None:
-        rule = f"be None for {filter_by!r}"
-        raise ValueError(sentence("num_to_remove_per_class", rule, "a sequence", "Only prune filters know it."))
-    if prune.frac_noise != 1:
-        warn(f"`frac_noise` is not used by {filter_by!r}, only by the prune filters.")
-    if prune.confident_joint is not None:
-        warn(f"`confident_joint` is not used by {filter_by!r}, only by the prune filters.")
 
 
 def _ranking(method: str | None, options: dict[str, Any] | None, n_classes: int) -> Scoring | None:
@@ -396,8 +405,6 @@ def _lowest(scores: npt.NDArray[Any], count: int) -> Mask:
     issues[lowest(scores, count)] = True
     return issues
 
-
-PRUNE_FILTERS = ("prune_by_noise_rate", "prune_by_class", "both")
 
 FILTERS: dict[str, Callable[[Sweep, PruneOptions], Mask]] = {
     "prune_by_noise_rate": _by_noise_rate,

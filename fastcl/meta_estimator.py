@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 from typing import Any, ClassVar, Self
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from fastcl.core.arrays import as_array, as_table
@@ -60,8 +60,14 @@ class MetaEstimator(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
     #: Name of the parameter that holds the inner estimator.
     inner_name: ClassVar[str]
 
+    #: What `score` says of an inner estimator that has no `score`.
+    metric: ClassVar[Callable[..., Any]]
+
     #: Attributes that `save_space` forgets.
     forgettable: ClassVar[tuple[str, ...]] = ("label_issues_df_", "label_issues_mask_")
+
+    # Weights of a score are the inner estimator's business.
+    __metadata_request__score: ClassVar[dict[str, Any]] = {"sample_weight": UNUSED}
 
     label_issues_df = found("label_issues_df_")
     label_issues_mask = found("label_issues_mask_")
@@ -130,6 +136,29 @@ class MetaEstimator(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         """
         return self._delegate("predict", X, **params)
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> float:
+        """Score the estimator trained on the clean rows, by its own `score`: mostly accuracy, or R2 of a regression.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Rows, as the inner estimator takes them.
+        y : array-like of shape (n_samples,)
+            True labels or targets.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+        **params
+            Passed on to its `score`.
+
+        Returns
+        -------
+        float
+            The higher, the better.
+        """
+        if not hasattr(self.fitted_inner, "score"):
+            return float(type(self).metric(y, self.predict(X), sample_weight=sample_weight))
+        return self._delegate("score", X, y, **params, sample_weight=sample_weight)
+
     def _delegate(self, method: str, X: Any, *args: Any, **params: Any) -> Any:
         """Call a method of the trained estimator, with the arguments that are meant for it."""
         inner = self.fitted_inner
@@ -139,6 +168,15 @@ class MetaEstimator(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
     def prepare(self, X: Any) -> Any:
         """Return rows as the inner estimator is to see them."""
         return X
+
+    def arguments_of_fit(
+        self, every: dict[str, Any], final: dict[str, Any], params: dict[str, Any], sample_weight: Any, n_samples: int
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the arguments of every training, and those of the final one, which alone is weighed."""
+        every = every | params_of_fit(self, params, sample_weight)
+        final = self.final_arguments(every | final, n_samples)
+        every.pop("sample_weight", None)
+        return every, final
 
     def final_arguments(self, arguments: dict[str, Any], n_samples: int) -> dict[str, Any]:
         """Return the arguments of the final training, or raise if the inner estimator cannot be trained with them."""
@@ -214,6 +252,25 @@ def params_of_fit(owner: MetaEstimator, params: dict[str, Any], sample_weight: A
     return routed_params(owner, "fit", params | {"sample_weight": sample_weight})
 
 
+def as_options(name: str, options: Any, known: Collection[str] | None = None) -> dict[str, Any]:
+    """Return a mapping of options as a dict of one's own, an empty one for None, or raise; unknown ones are a fault."""
+    if not isinstance(options, Mapping | None):
+        raise TypeError(sentence(name, "be a dict of options", type(options).__name__))
+    unknown = () if known is None else [option for option in options or () if option not in known]
+    if unknown:
+        rule = f"hold only {', '.join(map(repr, sorted(known or ())))}"
+        raise ValueError(sentence(name, rule, ", ".join(map(repr, unknown))))
+    return dict(options or {})
+
+
+def without_weights(name: str, options: Any) -> dict[str, Any]:
+    """Return options of trainings as a dict of one's own, or raise if weights are among them."""
+    options = as_options(name, options)
+    if "sample_weight" in options:
+        raise ValueError(sentence(name, "hold no sample weights", "'sample_weight'", "Pass `sample_weight` itself."))
+    return options
+
+
 def takes_sample_weight(estimator: Any) -> bool:
     """Tell whether the `fit` of an estimator knows sample weights by name."""
     return "sample_weight" in inspect.signature(estimator.fit).parameters
@@ -229,6 +286,8 @@ def as_sample_weight(sample_weight: Any, n_samples: int, name: str = "sample_wei
     bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
     if bad.size:
         raise ValueError(sentence(name, "hold finite numbers of at least 0", f"{weights[bad[0]]} in row {bad[0]:,}"))
+    if not weights.any():
+        raise ValueError(sentence(name, "not be zero in every row"))
     return weights if weights.dtype.kind == "f" else weights.astype(np.float64)
 
 

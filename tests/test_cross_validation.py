@@ -13,14 +13,27 @@ import polars as pl
 import pytest
 import scipy.sparse
 from cleanlab.count import estimate_cv_predicted_probabilities
+from joblib import parallel_config
+from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, SGDClassifier
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    LeaveOneGroupOut,
+    LeaveOneOut,
+    LeavePGroupsOut,
+    PredefinedSplit,
+    RepeatedStratifiedKFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+)
 from sklearn.naive_bayes import GaussianNB
 
 from fastcl.cross_validation import cross_val_pred_probs, take_rows
+from fastcl.neighbors import build_knn_graph, find_exact_duplicates
 
 SINGLE_EXAMPLE = "are held out together"
 
@@ -292,7 +305,7 @@ def test_cross_val_pred_probs_rejects_wrong_columns(outputs):
 @pytest.mark.parametrize(
     ("labels", "error", "match"),
     [
-        ([0] * 20, ValueError, r"at least 2 classes; got 1 class \(np.int64\(0\)\)"),
+        ([0] * 20, ValueError, r"at least 2 classes; got 1 class \(0\)"),
         (np.empty(0, int), ValueError, "have at least one row; got none"),
         ([0.0, np.nan] * 10, ValueError, r"no NaN, infinity or None; got nan in row 1 \(10 such rows\)"),
         (["cat", None] * 10, ValueError, r"got None in row 1 \(10 such rows\)"),
@@ -397,6 +410,188 @@ def test_warnings_of_the_classifier_pass_through():
     X, labels = blobs([30, 30])
     with pytest.warns(ConvergenceWarning):
         predict(X, labels, LogisticRegression(max_iter=1))
+
+
+# -- splitters and groups
+
+
+def held_out_by(cv, X, labels, groups=None):
+    """The rows of each held-out part, as `validation_func` sees them."""
+    parts = []
+
+    def note(X_holdout, y_holdout):
+        parts.append(X_holdout[:, -1].astype(int))
+        return {}
+
+    rows = np.column_stack([X, np.arange(len(labels))])
+    predict(rows, labels, ClassShares(), cv_n_folds=cv, groups=groups, validation_func=note)
+    return parts
+
+
+SPLITTERS = {
+    "stratified": StratifiedKFold(4),
+    "not stratified": KFold(4, shuffle=True, random_state=0),
+    "one at a time": LeaveOneOut(),
+    "predefined": PredefinedSplit(np.arange(24) % 3),
+    "pairs": list(KFold(3).split(np.zeros(24))),
+    "masks": [(np.arange(24) % 3 != k, np.arange(24) % 3 == k) for k in range(3)],
+    "generator": (pair for pair in KFold(3).split(np.zeros(24))),
+    "arrays": np.array([[np.arange(12), np.arange(12, 24)], [np.arange(12, 24), np.arange(12)]]),
+    "lists": [(list(range(12)), list(range(12, 24))), (list(range(12, 24)), list(range(12)))],
+}
+
+
+@pytest.mark.parametrize("name", SPLITTERS)
+def test_any_splitter_matches_naive(name):
+    X, labels = blobs([13, 11])
+    X, labels = X[np.argsort(np.arange(24) % 2)], labels[np.argsort(np.arange(24) % 2)]
+    cv = SPLITTERS[name]
+    pairs = list(cv.split(X, labels)) if hasattr(cv, "split") else (cv := list(cv))
+    naive = np.zeros((24, 2))
+    for train, holdout in pairs:
+        naive[holdout] = GaussianNB().fit(X[train], labels[train]).predict_proba(X[holdout])
+    np.testing.assert_array_equal(predict(X, labels, GaussianNB(), cv_n_folds=cv), naive)
+
+
+def test_rows_held_out_repeatedly_are_averaged():
+    X, labels = blobs([13, 14, 12])
+    cv = RepeatedStratifiedKFold(n_splits=3, n_repeats=4, random_state=0)
+    naive, n_times = np.zeros((39, 3)), np.zeros(39)
+    for train, holdout in cv.split(X, labels):
+        naive[holdout] += GaussianNB().fit(X[train], labels[train]).predict_proba(X[holdout])
+        n_times[holdout] += 1
+    assert (n_times == 4).all()
+    np.testing.assert_array_equal(predict(X, labels, GaussianNB(), cv_n_folds=cv), naive / 4)
+
+
+@pytest.mark.parametrize("cv", [4, GroupKFold(3), StratifiedGroupKFold(4), LeaveOneGroupOut(), LeavePGroupsOut(2)])
+@pytest.mark.parametrize("kind", [np.array, list, pd.Series, lambda groups: np.array([f"g{g}" for g in groups])])
+def test_rows_of_a_group_are_held_out_together(cv, kind):
+    X, labels = blobs([20, 22])
+    groups = np.random.default_rng(0).integers(0, 8, 42)
+    for part in held_out_by(cv, X, labels, kind(groups)):
+        assert not np.isin(groups[part], np.delete(groups, part)).any()
+
+
+def test_every_training_part_knows_every_class_though_a_group_is_one():
+    X, labels = blobs([10, 10, 10])
+    with pytest.warns(UserWarning, match=r"All rows of 3 class\(es\) .* in one group: 0, 1, 2\. 3 of their rows"):
+        pred_probs = predict(X, labels, ClassShares(), cv_n_folds=3, groups=labels)
+    assert all(len(np.unique(call["y"])) == 3 for call in ClassShares.calls)
+    lent = np.flatnonzero(pred_probs.max(axis=1) == 1)
+    assert sorted(labels[lent]) == [0, 1, 2]
+
+
+def test_a_class_in_one_fold_only_matches_naive():
+    X, labels = blobs([8, 8, 2])
+    rare = np.flatnonzero(labels == 2)
+    parts = np.arange(18) % 3
+    parts[rare] = 1
+    with pytest.warns(UserWarning, match="All rows of 1 class"):
+        pred_probs = predict(X, labels, GaussianNB(), cv_n_folds=PredefinedSplit(parts))
+    train = np.append(np.flatnonzero(parts != 1), rare[0])
+    naive = GaussianNB().fit(X[train], labels[train]).predict_proba(X[parts == 1])
+    naive[rare[0] == np.flatnonzero(parts == 1)] = [0, 0, 1]
+    np.testing.assert_array_equal(pred_probs[parts == 1], naive)
+
+
+# -- copies in other folds
+
+
+def with_copies():
+    """Rows each of which has a copy, their labels, and which rows are copies of each other."""
+    X, labels = blobs([15, 12])
+    return np.concatenate([X, X]), np.concatenate([labels, labels]), np.concatenate([np.arange(27)] * 2)
+
+
+def test_copies_in_other_folds_are_warned_about():
+    X, labels, groups = with_copies()
+    graph = build_knn_graph(X, n_neighbors=3, metric="euclidean")
+    with pytest.warns(UserWarning, match="rows have an identical row among those") as caught:
+        predict(X, labels, GaussianNB(), cv_n_folds=3, knn_graph=graph)
+    assert caught[0].filename == __file__
+    apart = predict(X, labels, GaussianNB(), cv_n_folds=3, knn_graph=graph, groups=groups)  # silent
+    assert apart.shape == (54, 2)
+    found = find_exact_duplicates(X).group
+    np.testing.assert_array_equal(apart, predict(X, labels, GaussianNB(), cv_n_folds=3, knn_graph=graph, groups=found))
+
+
+def test_how_many_copies_leak_matches_naive():
+    X, labels, _ = with_copies()
+    X[:20] += np.arange(20)[:, np.newaxis]
+    cv = KFold(3, shuffle=True, random_state=1)
+    naive = {row for train, holdout in cv.split(X) for row in holdout for other in train if (X[row] == X[other]).all()}
+    with pytest.warns(UserWarning, match=f"^{len(naive)} rows have an identical row"):
+        predict(X, labels, GaussianNB(), cv_n_folds=cv, knn_graph=build_knn_graph(X, n_neighbors=3, metric="euclidean"))
+
+
+def test_no_copies_no_warning():
+    X, labels = blobs([15, 12])
+    predict(X, labels, GaussianNB(), knn_graph=build_knn_graph(X, n_neighbors=3))
+    with pytest.raises(ValueError, match="`knn_graph`"):
+        predict(X[1:], labels[1:], ClassShares(), knn_graph=build_knn_graph(X, n_neighbors=3))
+    assert not ClassShares.calls
+
+
+# -- the same however it is run
+
+
+@pytest.mark.parametrize("n_jobs", [2, 3, -1])
+def test_cross_val_pred_probs_is_thread_agnostic(n_jobs):
+    X, labels = blobs([31, 1, 22, 17])
+    expected = quietly(predict, X, labels, RandomForestClassifier(5, random_state=0), n_jobs=1)
+    ours = quietly(predict, X, labels, RandomForestClassifier(5, random_state=0), n_jobs=n_jobs)
+    np.testing.assert_array_equal(ours, expected)
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_cross_val_pred_probs_is_backend_agnostic(backend):
+    X, labels = blobs([31, 22, 17])
+    expected = predict(X, labels, GaussianNB())
+    with parallel_config(backend=backend, n_jobs=2):
+        np.testing.assert_array_equal(predict(X, labels, GaussianNB()), expected)
+
+
+class AsksForSettings(ClassShares):
+    """Notes the settings of scikit-learn that its thread sees."""
+
+    def fit(self, X, y):
+        self.calls.append(get_config()["assume_finite"])
+        return super().fit(X, y)
+
+
+def test_threads_see_the_settings_of_the_caller():
+    X, labels = blobs([12, 11])
+    with config_context(assume_finite=True):
+        predict(X, labels, AsksForSettings(), n_jobs=2)
+    assert [call for call in ClassShares.calls if isinstance(call, bool)] == [True] * 5
+
+
+def test_warning_filters_stay_as_they_are():
+    X, labels = blobs([30, 30])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("default", module="__main__")
+        before = list(warnings.filters)
+        for _ in range(10):
+            predict(X, labels, ClassShares(), cv_n_folds=16, n_jobs=4)
+        assert warnings.filters == before
+
+
+class Fails(ClassShares):
+    def fit(self, X, y):
+        raise RuntimeError("out of memory")
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_errors_of_the_classifier_pass_through(n_jobs):
+    X, labels = blobs([30, 20])
+    with pytest.raises(RuntimeError, match="out of memory"):
+        predict(X, labels, Fails(), n_jobs=n_jobs)
+
+
+def test_nothing_is_shown_but_on_a_terminal(capfd):
+    predict(*blobs([30, 20]), ClassShares(), verbose=True)
+    assert capfd.readouterr() == ("", "")
 
 
 # -- nothing left behind

@@ -531,7 +531,7 @@ def test_more_classes_than_a_dense_joint_can_have():
         ({"n_jobs": 0}, "`n_jobs` must be None, -1 or a positive integer"),
         ({"n_jobs": -3}, "`n_jobs` must be None, -1 or a positive integer"),
         ({"n_jobs": 1.5}, "`n_jobs` must be None, -1 or a positive integer"),
-        ({"multi_label": True}, "`multi_label` must be False"),
+        ({"multi_label": True}, "`labels` must hold a set of classes for every row"),
         ({"num_to_remove_per_class": [1, 2]}, r"`num_to_remove_per_class` must have shape \(7,\)"),
         (
             {"num_to_remove_per_class": [10**6] + [0] * 6},
@@ -621,8 +621,8 @@ def test_argmax_confusion_rejects_bad_options(options, message):
         find_label_issues_using_argmax_confusion_matrix(*SMALL.both(), **options)
 
 
-def test_predicted_neq_given_rejects_multi_label():
-    with pytest.raises(ValueError, match="`multi_label` must be False"):
+def test_predicted_neq_given_of_label_sets_rejects_single_labels():
+    with pytest.raises(ValueError, match="`labels` must hold a set of classes for every row"):
         find_predicted_neq_given(*SMALL.both(), multi_label=True)
 
 

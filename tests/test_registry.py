@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import neighbors, tables
+from benchmarks import learning, neighbors, suite, tables
 from benchmarks.problems import make_problem
 from benchmarks.registry import JOBS, short
 
@@ -53,20 +53,22 @@ def test_nothing_can_be_measured():
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
-@pytest.mark.parametrize("job", neighbors.JOBS, ids=lambda job: f"{job.name}-{job.columns}")
-def test_neighbor_jobs_agree_with_their_peers(job):
+@pytest.mark.parametrize(
+    "job", [*neighbors.SUITE.jobs, *learning.SUITE.jobs], ids=lambda job: f"{job.name}-{job.columns}-{job.n_rows}"
+)
+def test_jobs_of_suites_agree_with_their_peers(job):
     row = job.measure(1_200)
     assert row["ours"] > 0
     assert row.get("recall", 1) > 0.9
 
 
-def test_the_table_of_neighbors_shows_every_job():
+def test_the_table_of_a_suite_shows_every_job():
     row = {"ours": 2.0, "megabytes": 10.4}
     results = {
         "jobs": {"a | 1k x 2 | 6x": row | {"peer": 20.0}, "b | 2k x 2 | 1 s": row | {"note": "exact"}},
         "machine": RESULTS["machine"],
     }
-    lines = neighbors.table(results).splitlines()
+    lines = suite.table(results).splitlines()
     assert lines[2] == "| a | 1k x 2 | 20.0 s | 2.00 s | **10** | 6x | 10 MB |  |"
     assert lines[3] == "| b | 2k x 2 |  | 2.00 s |  | 1 s | 10 MB | exact |"
-    assert "P, S; V; D" in neighbors.footnote(results)
+    assert "P, S; V; D" in neighbors.SUITE.footnote(results)

@@ -13,22 +13,24 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.metaestimators import available_if
 
-from fastcl.classification.findings import Findings, Wanted, find
+from fastcl.classification.findings import Findings, LabelNoise, Wanted, find
 from fastcl.core.errors import check_number, sentence
 from fastcl.cross_validation.pred_probs import as_classes, as_classifier, as_label_array, cross_val_pred_probs
 from fastcl.cross_validation.rows import as_rows, check_rows
 from fastcl.meta_estimator import (
     MetaEstimator,
+    as_options,
     found,
     inner_has,
     issues_given,
     issues_table,
-    params_of_fit,
     takes_sample_weight,
+    without_weights,
 )
 from fastcl.rank import get_label_quality_scores
 
 Options = Mapping[str, Any]
+Mask = npt.NDArray[np.bool_]
 
 
 class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
@@ -113,6 +115,7 @@ class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
     """
 
     inner_name = "clf"
+    metric = accuracy_score
     forgettable = (
         "label_issues_df_",
         "label_issues_mask_",
@@ -228,7 +231,7 @@ class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
         wanted = self._wanted(thresholds, noise_matrix, inverse_noise_matrix)
         findings = self._find(self.prepare(X), given, pred_probs, wanted, groups, clf_kwargs, validation_func)
         table = findings.table(like=labels)
-        self._keep(findings, None if save_space else table)
+        self._keep(None if save_space else table, None if save_space else findings.is_label_issue, findings.noise)
         return table
 
     def fit(
@@ -285,22 +288,27 @@ class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
         """
         X, given = self.prepare(X), as_label_array("y", _one_of(y, labels))
         check_rows(X, len(given))
-        every_fit = _without_weights(clf_kwargs) | params_of_fit(self, params, sample_weight)
-        final_fit = self.final_arguments(every_fit | dict(clf_final_kwargs or {}), len(given))
-        every_fit.pop("sample_weight", None)  # weighs the final training only
-        self.clf_kwargs_, self.clf_final_kwargs_ = clf_kwargs, clf_final_kwargs
+        every_fit, final_fit = (
+            without_weights("clf_kwargs", clf_kwargs),
+            as_options("clf_final_kwargs", clf_final_kwargs),
+        )
+        every_fit, final_fit = self.arguments_of_fit(every_fit, final_fit, params, sample_weight, len(given))
+        wanted = self._wanted(thresholds, noise_matrix, inverse_noise_matrix)
         if label_issues is None:
-            wanted = self._wanted(thresholds, noise_matrix, inverse_noise_matrix)
             findings = self._find(X, given, pred_probs, wanted, groups, every_fit, validation_func)
-            self._keep(findings, findings.table(like=labels if y is None else y))
+            table, issues, noise = findings.table(like=_one_of(y, labels)), findings.is_label_issue, findings.noise
         else:
-            self._take(label_issues, given, pred_probs)
-        self.sample_weight_ = None if "sample_weight" in final_fit else self._weights(given)
-        if self.sample_weight_ is not None:
-            final_fit["sample_weight"] = self.sample_weight_
-        self.train(X, given, self.label_issues_mask, final_fit)
+            table, issues = self._given_issues(label_issues, given, pred_probs)
+            noise = self.label_noise
+        weights = None if "sample_weight" in final_fit else self._weights(given, issues, noise)
+        if weights is not None:
+            final_fit["sample_weight"] = weights
+        self.train(X, given, issues, final_fit)
+        # Only now: a training that fails leaves everything as it was.
+        self._keep(table, issues, noise)
+        self.clf_kwargs_, self.clf_final_kwargs_, self.sample_weight_ = clf_kwargs, clf_final_kwargs, weights
         known = getattr(self.clf_, "classes_", None)
-        self.classes_ = np.unique(given[~self.label_issues_mask]) if known is None else known
+        self.classes_ = np.unique(given[~issues]) if known is None else known
         return self
 
     @available_if(inner_has("predict_proba"))
@@ -331,28 +339,7 @@ class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
         """Return what the `decision_function` of the classifier trained on the clean rows returns."""
         return self._delegate("decision_function", X, **params)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> float:
-        """Score the classifier trained on the clean rows, by its own `score` (mostly the accuracy).
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n_samples, n_features)
-            Rows, as `clf` takes them.
-        y : array-like of shape (n_samples,)
-            True labels.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights of the rows.
-        **params
-            Passed on to its `score`.
-
-        Returns
-        -------
-        float
-            The higher, the better.
-        """
-        if not hasattr(self.fitted_inner, "score"):
-            return float(accuracy_score(y, self.predict(X), sample_weight=sample_weight))
-        return self._delegate("score", X, y, **params, sample_weight=sample_weight)
+    score = MetaEstimator.score  # that of ClassifierMixin would not ask the classifier
 
     def inner(self) -> Any:
         """Return the classifier to be copied and trained."""
@@ -390,7 +377,7 @@ class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
         if pred_probs is not None:
             return find(given, pred_probs, wanted)
         given, classes, _ = as_classes("labels", given)
-        wanted.check(len(classes), classes)
+        wanted.check(classes)
         self._check_folds(len(given) / len(classes))
         pred_probs = cross_val_pred_probs(
             as_classifier("clf", self.inner()),
@@ -414,27 +401,27 @@ class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
             rule = f"be at most {rows_per_class:.3g}, the rows a class on average"
             raise ValueError(sentence("cv_n_folds", rule, str(self.cv_n_folds), "Or pass `cv` or `pred_probs`."))
 
-    def _keep(self, findings: Findings, table: Any) -> None:
-        """Keep what was found, and the table unless it is None."""
-        self.label_noise_ = findings.noise
-        self.label_issues_df_ = table
-        self.label_issues_mask_ = None if table is None else findings.is_label_issue
+    def _keep(self, table: Any, issues: Mask | None, noise: LabelNoise | None) -> None:
+        self.label_issues_df_, self.label_issues_mask_, self.label_noise_ = table, issues, noise
 
-    def _take(self, label_issues: Any, given: npt.NDArray[Any], pred_probs: Any) -> None:
-        """Keep the issues that the caller brought."""
-        self.label_issues_mask_ = issues_given(label_issues, given)
+    def _given_issues(self, label_issues: Any, given: npt.NDArray[Any], pred_probs: Any) -> tuple[Any, Mask]:
+        """Return the issues that the caller brought, as a table and as a mask."""
+        as_classes("labels", given)
+        issues = issues_given(label_issues, given)
         columns = {"given_label": given}
         if pred_probs is not None:
             options = dict(self.label_quality_scores_kwargs or {})
             columns["label_quality"] = get_label_quality_scores(given, pred_probs, **options)
-        self.label_issues_df_ = issues_table(label_issues, self.label_issues_mask_, columns)
+        return issues_table(label_issues, issues, columns), issues
 
-    def _weights(self, given: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
+    def _weights(
+        self, given: npt.NDArray[Any], issues: Mask, noise: LabelNoise | None
+    ) -> npt.NDArray[np.float64] | None:
         """Return weights by the noise of the classes, if that is known and `clf` takes weights; 0 for rows left out."""
-        if self.label_noise is None or not takes_sample_weight(self.inner()):
+        if noise is None or not takes_sample_weight(self.inner()):
             return None
-        weights = self.label_noise.weights(given)
-        return None if weights is None else np.where(self.label_issues_mask, 0.0, weights)
+        weights = noise.weights(given)
+        return None if weights is None else np.where(issues, 0.0, weights)
 
 
 def _one_of(y: Any, labels: Any) -> Any:
@@ -442,11 +429,3 @@ def _one_of(y: Any, labels: Any) -> Any:
     if y is not None and labels is not None:
         raise ValueError(sentence("labels", "be None if `y` is given", "both"))
     return labels if y is None else y
-
-
-def _without_weights(clf_kwargs: Options | None) -> dict[str, Any]:
-    """Return the arguments of every training, which no weights are among."""
-    if "sample_weight" in (clf_kwargs or {}):
-        fix = "Pass `sample_weight` itself, or in `clf_final_kwargs`."
-        raise ValueError(sentence("clf_kwargs", "hold no sample weights", "'sample_weight'", fix))
-    return dict(clf_kwargs or {})

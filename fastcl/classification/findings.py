@@ -21,7 +21,9 @@ from fastcl.core.noise_matrices import (
 from fastcl.core.scores import Scoring
 from fastcl.core.validation import as_thresholds, check_matrix
 from fastcl.engine.run import Sweep
+from fastcl.engine.threads import resolve_n_jobs
 from fastcl.filter import PruneOptions, check_options, flag, sweep_for
+from fastcl.meta_estimator import as_options
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,19 +51,19 @@ class Wanted:
     @classmethod
     def of_options(cls, search: Mapping[str, Any] | None, score: Mapping[str, Any] | None, **others: Any) -> Wanted:
         """Return what the options of a search and of a score ask for, or raise."""
-        search = {"min_examples_per_class": MIN_EXAMPLES_PER_CLASS} | dict(search or {})
         known = {"filter_by"} | {field.name for field in fields(PruneOptions)}
-        _check_names("find_label_issues_kwargs", search, known)
-        score = dict(score or {})
-        _check_names("label_quality_scores_kwargs", score, {"method", "adjust_pred_probs"})
+        search = as_options("find_label_issues_kwargs", search, known)
+        search = {"min_examples_per_class": MIN_EXAMPLES_PER_CLASS} | search
+        score = as_options("label_quality_scores_kwargs", score, {"method", "adjust_pred_probs"})
         filter_by = search.pop("filter_by", "prune_by_noise_rate")
         method = score.pop("method", "self_confidence")
         wanted = cls(filter_by, PruneOptions(**search), method, score, **others)
         check_options(filter_by, wanted.prune)
         return wanted
 
-    def check(self, n_classes: int, classes: npt.NDArray[Any] | None = None) -> None:
-        """Raise unless everything fits so many classes, and these if they are known already."""
+    def check(self, classes: npt.NDArray[Any]) -> None:
+        """Raise unless everything fits these classes."""
+        n_classes = len(classes)
         scoring = Scoring.of_options(self.score, dict(self.score_options), "label_quality_scores_kwargs")
         scoring.check("label_quality_scores_kwargs['method']", n_classes)
         if self.thresholds is not None:
@@ -69,10 +71,19 @@ class Wanted:
         for name in ("noise_matrix", "inverse_noise_matrix"):
             if getattr(self, name) is not None:
                 _check_noise(name, check_matrix(name, getattr(self, name), n_classes))
+        self._check_prune(n_classes)
         if self.pulearning is not None and n_classes != 2:
             raise ValueError(sentence("pulearning", "be None unless there are 2 classes", f"{n_classes} classes"))
-        if self.pulearning is not None and classes is not None:
+        if self.pulearning is not None:
             clean_class(self.pulearning, classes)
+
+    def _check_prune(self, n_classes: int) -> None:
+        """Raise unless the options of the search fit so many classes."""
+        resolve_n_jobs(self.prune.n_jobs)
+        if self.prune.confident_joint is not None:
+            check_matrix("confident_joint", self.prune.confident_joint, n_classes)
+        if self.prune.num_to_remove_per_class is not None:
+            matrices.as_class_counts("num_to_remove_per_class", self.prune.num_to_remove_per_class, n_classes)
 
 
 @dataclass(frozen=True)
@@ -143,6 +154,7 @@ def find(labels: Any, pred_probs: Any, wanted: Wanted, class_names: Sequence[Has
         n_jobs=wanted.prune.n_jobs,
         verbose=wanted.prune.verbose,
     )
+    wanted.check(_classes(sweep))
     noise = _noise(sweep, wanted)
     prune = wanted.prune
     if wanted.pulearning is not None:
@@ -191,7 +203,7 @@ def _joint(sweep: Sweep, wanted: Wanted) -> npt.NDArray[np.int64]:
 def clean_class(pulearning: Any, classes: npt.NDArray[Any]) -> int:
     """Return the code of the class whose labels are all right."""
     names = classes.tolist()
-    if pulearning not in names:
+    if np.ndim(pulearning) or pulearning not in names:
         raise ValueError(sentence("pulearning", f"be one of the classes {names}", repr(pulearning)))
     return int(names.index(pulearning))
 
@@ -214,13 +226,5 @@ def _check_noise(name: str, matrix: npt.NDArray[Any]) -> None:
     if matrix.trace() <= 1:
         fix = "Below that, labels are worse than chance."
         raise ValueError(sentence(name, "have a trace above 1", f"{matrix.trace():.3g}", fix))
-    if np.linalg.matrix_rank(matrix) < len(matrix):
+    if name == "noise_matrix" and np.linalg.matrix_rank(matrix) < len(matrix):
         raise ValueError(sentence(name, "be invertible", f"rank {np.linalg.matrix_rank(matrix)} of {len(matrix)}"))
-
-
-def _check_names(name: str, options: Mapping[str, Any], known: set[str]) -> None:
-    """Raise unless all options exist."""
-    unknown = sorted(set(options) - known)
-    if unknown:
-        rule = f"hold only {', '.join(map(repr, sorted(known)))}"
-        raise ValueError(sentence(name, rule, ", ".join(map(repr, unknown))))

@@ -54,20 +54,22 @@ def check_two_classes(class_counts: npt.NDArray[np.int64]) -> None:
         raise ValueError(sentence("labels", "hold at least 2 classes", f"class {given[0]} only", fix))
 
 
-def raise_bad_rows(n_bad: int, first_bad: int, row: npt.NDArray[Any]) -> NoReturn:
-    """Say which row holds no probabilities; `row` is the first of them."""
+def raise_bad_rows(n_bad: int, first_bad: int, row: npt.NDArray[Any], *, exclusive: bool = True) -> NoReturn:
+    """Say which row holds no probabilities; `row` is the first of them. Classes may exclude each other or not."""
     worst = row[~((row >= -SLACK) & (row <= 1 + SLACK))][0]
     got = f"{worst!s} in row {first_bad:,} ({n_bad:,} such rows)"
-    raise ValueError(sentence("pred_probs", "hold probabilities in [0, 1] and no NaN", got, _what_instead(row)))
+    fix = _what_instead(row, exclusive)
+    raise ValueError(sentence("pred_probs", "hold probabilities in [0, 1] and no NaN", got, fix))
 
 
-def _what_instead(row: npt.NDArray[Any]) -> str:
-    """Say what a row that holds no probabilities looks like; one that sums to one looks like nothing known."""
-    if not np.isfinite(row).all() or abs(row.sum() - 1) < 0.01:
+def _what_instead(row: npt.NDArray[Any], exclusive: bool) -> str:
+    """Say what a row that holds no probabilities looks like; one that nearly does looks like nothing known."""
+    nearly = abs(row.sum() - 1) < 0.01 if exclusive else row.min() > -0.01 and row.max() < 1.01
+    if nearly or not np.isfinite(row).all():
         return ""
     if row.min() < 0:
-        return "These look like logits: apply softmax first."
-    return "These look like counts or percentages: divide each row by its sum first."
+        return f"These look like logits: apply {'softmax' if exclusive else 'the sigmoid function'} first."
+    return f"These look like counts or percentages: divide {'each row by its sum' if exclusive else 'by 100'} first."
 
 
 def refuse_multi_label(multi_label: bool) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.errors import check_option, sentence, warn
-from fastcl.core.validation import refuse_multi_label
+from fastcl.count import multilabel
 
 if TYPE_CHECKING:
     from fastcl.core.sparse_joint import SparseJoint
@@ -43,7 +43,9 @@ def num_label_issues(
         Count the rows that are confidently of another class than the given one and not won by it; or estimate
         the share of wrong labels from the calibrated joint, or from `confident_joint`.
     multi_label : bool
-        Must be False; see `docs/coming-from-cleanlab.md`.
+        Rows may have any number of classes: count the rows of which any class is wrong, by ``"off_diagonal"``; see
+        `fastcl.multilabel_classification.filter.find_label_issues` for `labels`. `thresholds` have shape
+        (n_classes, 2) or (2,): not having, and having, a class.
     thresholds : array-like of shape (n_classes,), optional
         How probable a class must be to be confident; by default `get_confident_thresholds`.
     class_names : sequence of n_classes names, optional
@@ -69,7 +71,11 @@ def num_label_issues(
     1
     """
     check_option("estimation_method", estimation_method, ESTIMATION_METHODS)
-    refuse_multi_label(multi_label)
+    if multi_label:
+        _warn_of_unused(estimation_method, confident_joint)
+        return multilabel.count_issues(
+            labels, pred_probs, thresholds=thresholds, class_names=class_names, n_jobs=n_jobs
+        )
     custom = estimation_method == "off_diagonal_custom"
     if custom and confident_joint is None:
         raise ValueError(sentence("confident_joint", f"be given for {estimation_method!r}", "None"))
@@ -104,7 +110,8 @@ def get_confident_thresholds(
     pred_probs : array-like of shape (n_samples, n_classes)
         Out-of-sample predicted probabilities in [0, 1].
     multi_label : bool
-        Must be False; see `docs/coming-from-cleanlab.md`.
+        Rows may have any number of classes; see `fastcl.multilabel_classification.filter.find_label_issues` for
+        `labels`.
     class_names : sequence of n_classes names, optional
         What the columns of `pred_probs` stand for, if `labels` holds names; sorted by default.
     n_jobs : int, optional
@@ -113,7 +120,8 @@ def get_confident_thresholds(
     Returns
     -------
     ndarray of shape (n_classes,), float64
-        Thresholds in [2e-6, 1]; 2 for a class that no row was given, which no probability reaches.
+        Thresholds in [2e-6, 1]; 2 for a class that no row was given, which no probability reaches. With `multi_label`
+        of shape (n_classes, 2): of not having, and of having, each class.
 
     Notes
     -----
@@ -129,7 +137,8 @@ def get_confident_thresholds(
     from fastcl.engine.blocks import open_source
     from fastcl.engine.run import sweep_rows
 
-    refuse_multi_label(multi_label)
+    if multi_label:
+        return multilabel.side_thresholds(labels, pred_probs, class_names=class_names, n_jobs=n_jobs)
     source = open_source(labels, pred_probs, class_names=class_names)
     (sums,), _ = sweep_rows(source, [SelfConfidenceSums], n_jobs=n_jobs)
     thresholds: npt.NDArray[np.float64] = sums.finalize()
@@ -146,7 +155,7 @@ def compute_confident_joint(
     return_indices_of_off_diagonals: bool = False,
     class_names: Sequence[Hashable] | None = None,
     n_jobs: int | None = None,
-) -> npt.NDArray[np.int64] | tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+) -> npt.NDArray[np.int64] | tuple[npt.NDArray[np.int64], Any]:
     """Count the rows that are given class y and confidently of class k, for every pair (y, k).
 
     Parameters
@@ -160,7 +169,8 @@ def compute_confident_joint(
     calibrate : bool
         Scale the counts so that each row sums to the number of rows given that class.
     multi_label : bool
-        Must be False; see `docs/coming-from-cleanlab.md`.
+        Rows may have any number of classes; see `fastcl.multilabel_classification.filter.find_label_issues` for
+        `labels`. `thresholds` have shape (n_classes, 2) or (2,): not having, and having, a class.
     return_indices_of_off_diagonals : bool
         Also return the rows that are confidently of another class than the given one.
     class_names : sequence of n_classes names, optional
@@ -171,9 +181,10 @@ def compute_confident_joint(
     Returns
     -------
     confident_joint : ndarray of shape (n_classes, n_classes), int64
-        Given classes down, true ones across.
+        Given classes down, true ones across. With `multi_label` of shape (n_classes, 2, 2): for each class given
+        sides down, true ones across; 0 is not having the class.
     indices : ndarray of int64, ascending
-        Only with `return_indices_of_off_diagonals`.
+        Only with `return_indices_of_off_diagonals`. With `multi_label` a list of such arrays, one a class.
 
     Raises
     ------
@@ -192,7 +203,16 @@ def compute_confident_joint(
     array([[2, 0],
            [1, 2]])
     """
-    refuse_multi_label(multi_label)
+    if multi_label:
+        return multilabel.confident_joints(
+            labels,
+            pred_probs,
+            thresholds=thresholds,
+            calibrate=calibrate,
+            with_off_diagonals=return_indices_of_off_diagonals,
+            class_names=class_names,
+            n_jobs=n_jobs,
+        )
     sweep = _sweep(labels, pred_probs, thresholds, class_names, n_jobs, dense="`compute_confident_joint`'s answer")
     joint = _dense(sweep.joint if calibrate else sweep.raw_joint)
     if not return_indices_of_off_diagonals:
@@ -213,12 +233,14 @@ def calibrate_confident_joint(
     labels : array-like of shape (n_samples,)
         Given labels: class indices in [0, n_classes), or names.
     multi_label : bool
-        Must be False; see `docs/coming-from-cleanlab.md`.
+        Rows may have any number of classes; `confident_joint` has shape (n_classes, 2, 2), `labels` are what
+        `fastcl.multilabel_classification.filter.find_label_issues` takes.
 
     Returns
     -------
     ndarray of shape (n_classes, n_classes), int64
-        Row k sums to the number of labels of class k; a class that no row was given has a row of zeros.
+        Row k sums to the number of labels of class k; a class that no row was given has a row of zeros. With
+        `multi_label` of shape (n_classes, 2, 2): entry k sums to the number of rows.
 
     Notes
     -----
@@ -230,7 +252,8 @@ def calibrate_confident_joint(
     array([[4, 0],
            [1, 2]])
     """
-    refuse_multi_label(multi_label)
+    if multi_label:
+        return multilabel.calibrated(confident_joint, labels)
     from fastcl.core.validation import check_matrix
 
     joint = check_matrix("confident_joint", confident_joint)
@@ -257,7 +280,8 @@ def estimate_joint(
     confident_joint : array-like of shape (n_classes, n_classes), optional
         Counts of (given, true) class pairs; calibrated to `labels` unless these are None.
     multi_label : bool
-        Must be False; see `docs/coming-from-cleanlab.md`.
+        Rows may have any number of classes; `confident_joint` has shape (n_classes, 2, 2), `labels` are what
+        `fastcl.multilabel_classification.filter.find_label_issues` takes.
     class_names : sequence of n_classes names, optional
         What the columns of `pred_probs` stand for, if `labels` holds names; sorted by default.
     n_jobs : int, optional
@@ -266,7 +290,8 @@ def estimate_joint(
     Returns
     -------
     ndarray of shape (n_classes, n_classes), float64
-        Probabilities that sum to 1; given classes down, true ones across.
+        Probabilities that sum to 1; given classes down, true ones across. With `multi_label` of shape
+        (n_classes, 2, 2): each entry sums to 1.
 
     Examples
     --------
@@ -274,7 +299,10 @@ def estimate_joint(
     array([[0.5 , 0.  ],
            [0.25, 0.25]])
     """
-    refuse_multi_label(multi_label)
+    if multi_label:
+        return multilabel.joint_distributions(
+            labels, pred_probs, confident_joint=confident_joint, class_names=class_names, n_jobs=n_jobs
+        )
     from fastcl.core.matrices import normalise
     from fastcl.core.validation import check_matrix
 
@@ -282,6 +310,14 @@ def estimate_joint(
         return normalise(compute_confident_joint(labels, pred_probs, class_names=class_names, n_jobs=n_jobs))
     joint = check_matrix("confident_joint", confident_joint)
     return normalise(joint if labels is None else _calibrated(joint, class_counts_of(labels, len(joint))))
+
+
+def _warn_of_unused(estimation_method: str, confident_joint: npt.ArrayLike | None) -> None:
+    """Warn of options that the count of multi-label issues does not know."""
+    if estimation_method != "off_diagonal":
+        warn(f"`estimation_method` {estimation_method!r} is not used with `multi_label`, only 'off_diagonal'.")
+    if confident_joint is not None:
+        warn("`confident_joint` is not used with `multi_label`.")
 
 
 def _sweep(

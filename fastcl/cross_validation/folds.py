@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from numbers import Integral
 from typing import Any, NamedTuple, TypeVar
 
@@ -38,13 +39,27 @@ def run_folds(
     >>> run_folds(len, ["a", "bc"])
     [1, 2]
     """
-    from sklearn.utils.parallel import Parallel, delayed
+    from joblib import Parallel, delayed
+    from sklearn import get_config
 
     if n_jobs is not None:
         resolve_n_jobs(n_jobs)  # says what is allowed
     run = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     with Progress("folds", len(folds), wanted=verbose, unit="folds") as progress:
-        return list(progress.over(run(delayed(work)(fold) for fold in folds), lambda _: 1))
+        job = delayed(partial(_configured, get_config(), work))
+        return list(progress.over(run(job(fold) for fold in folds), lambda _: 1))
+
+
+def _configured(config: dict[str, Any], work: Callable[[Any], Result], fold: Any) -> Result:
+    """Work with the caller's settings of scikit-learn, which every thread has its own of.
+
+    The `delayed` of scikit-learn would set the warning filters too; these are one for all threads, and were left
+    changed by two calls of three.
+    """
+    from sklearn import config_context
+
+    with config_context(**config):
+        return work(fold)
 
 
 def classification_folds(
@@ -54,7 +69,7 @@ def classification_folds(
     if isinstance(cv, Integral) and not isinstance(cv, bool):
         _check_number_of_folds(int(cv), labels, groups)
         cv = _stratified(int(cv), seed, grouped=groups is not None)
-    elif isinstance(cv, str) or not (hasattr(cv, "split") or isinstance(cv, Iterable)):
+    elif isinstance(cv, str | type) or not (hasattr(cv, "split") or isinstance(cv, Iterable)):
         fix = "Splitters are in sklearn.model_selection."
         raise ValueError(sentence("cv", "be a number, a splitter or pairs of row numbers", repr(cv), fix))
     X = np.empty((len(labels), 0)) if X is None else X
@@ -64,7 +79,7 @@ def classification_folds(
 
 def checked_folds(pairs: Iterable[Any], n_samples: int) -> list[Fold]:
     """Return pairs of row numbers as folds, or raise if a model would see a row it predicts, or a row is left out."""
-    folds = [Fold(*(_row_numbers(rows, n_samples) for rows in pair)) for pair in pairs]
+    folds = [_as_fold(pair, n_samples) for pair in pairs]
     n_predictions = np.zeros(n_samples, np.int64)
     for train, holdout in folds:
         n_predictions[holdout] += 1
@@ -117,6 +132,15 @@ def _check_number_of_folds(n_folds: int, labels: NDArray[Any], groups: Any) -> N
         raise ValueError(sentence("cv", rule, str(n_folds)))
     if groups is not None and n_folds > (n_groups := len(np.unique(np.asarray(groups)))):
         raise ValueError(sentence("cv", f"be at most {n_groups} folds, the number of groups", str(n_folds)))
+
+
+def _as_fold(pair: Any, n_samples: int) -> Fold:
+    try:
+        train, holdout = pair
+    except (TypeError, ValueError) as error:
+        got = type(pair).__name__ + (f" of length {len(pair)}" if hasattr(pair, "__len__") else "")
+        raise ValueError(sentence("cv", "yield pairs of row numbers", got)) from error
+    return Fold(_row_numbers(train, n_samples), _row_numbers(holdout, n_samples))
 
 
 def _row_numbers(rows: Any, n_samples: int) -> Rows:

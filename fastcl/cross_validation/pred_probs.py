@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from functools import partial
 from typing import Any
 
@@ -179,10 +179,13 @@ def as_classes(name: str, y: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[n
     except TypeError as error:
         kinds = ", ".join(sorted({type(label).__name__ for label in given.tolist()}))
         raise TypeError(sentence(name, "hold labels of one kind", kinds)) from error
-    check_classification_targets(given)
+    try:
+        check_classification_targets(given)
+    except (TypeError, ValueError) as error:
+        raise type(error)(sentence(name, "hold classes", str(error).split(". ")[0])) from error
     if len(classes) < 2:
         fix = "With one class there is no other that a label could belong to."
-        raise ValueError(sentence(name, "name at least 2 classes", f"1 class ({classes[0]!r})", fix))
+        raise ValueError(sentence(name, "name at least 2 classes", f"1 class ({classes.tolist()[0]!r})", fix))
     return given, classes, codes
 
 
@@ -192,20 +195,36 @@ def as_label_array(name: str, y: Any) -> NDArray[Any]:
 
     if y is None:
         raise ValueError(sentence(name, "hold the labels; requires y to be passed, but the target y is None"))
-    if isinstance(y, str) or not (hasattr(y, "__len__") or hasattr(y, "__array__")):
+    if isinstance(y, str | Mapping | Set) or not (hasattr(y, "__len__") or hasattr(y, "__array__")):
         raise TypeError(sentence(name, "be a sequence of labels", type(y).__name__))
     try:
-        given = column_or_1d(np.asarray(y), warn=True)
+        given = np.asarray(y)
     except ValueError as error:
-        raise ValueError(sentence(name, "be one label a row", " ".join(str(error).split()))) from error
+        raise ValueError(sentence(name, "be one label a row", "rows of different lengths")) from error
+    if given.ndim != 1 and given.shape[1:] != (1,):
+        raise ValueError(sentence(name, "be one label a row", f"shape {given.shape}"))
+    _refuse_mixed(name, given, y)
     if not given.size:
         raise ValueError(sentence(name, "have at least one row", "none"))
-    return given
+    return column_or_1d(given, warn=True)
+
+
+def _refuse_mixed(name: str, given: NDArray[Any], y: Any) -> None:
+    """Raise if labels have no order, or were numbers among texts, which became texts."""
+    if given.dtype.kind == "c":
+        fix = "Complex data not supported."  # the words that scikit-learn looks for
+        raise ValueError(sentence(name, "hold integers, strings or booleans", f"dtype {given.dtype}", fix))
+    if given.dtype.kind == "S":
+        raise TypeError(sentence(name, "hold integers, strings or booleans", "bytes"))
+    if given.dtype.kind == "U" and given.ndim == 1 and isinstance(y, list | tuple):
+        kinds = {type(label).__name__ for label in y if not isinstance(label, str)}
+        if kinds:
+            raise TypeError(sentence(name, "hold labels of one kind", ", ".join(sorted(kinds | {"str"}))))
 
 
 def _refuse_missing(name: str, given: NDArray[Any]) -> None:
     """Raise ValueError if labels are NaN, infinite or None."""
-    if given.dtype.kind == "f":
+    if given.dtype.kind in "fmM":
         bad = np.flatnonzero(~np.isfinite(given))
     elif given.dtype.kind == "O":
         bad = np.flatnonzero([label is None or label != label for label in given.tolist()])
@@ -213,13 +232,18 @@ def _refuse_missing(name: str, given: NDArray[Any]) -> None:
         return
     if bad.size:
         got = f"{given[bad[0]]} in row {bad[0]:,} ({bad.size:,} such rows)"
-        raise ValueError(sentence(name, "hold no NaN, infinity or None", got, "Leave unlabeled rows out."))
+        raise ValueError(sentence(name, "hold no NaN, infinity or None", got, "Leave such rows out."))
 
 
 def _as_groups(groups: Any, n_samples: int) -> NDArray[Any]:
     array = np.asarray(groups)
     if array.shape != (n_samples,):
         raise ValueError(sentence("groups", f"have shape ({n_samples},)", f"shape {array.shape}"))
+    _refuse_missing("groups", array)
+    try:
+        np.unique(array)
+    except TypeError as error:
+        raise TypeError(sentence("groups", "hold values of one kind", "several kinds")) from error
     return array
 
 

@@ -1,0 +1,1 @@
+"""Find wrong targets of regressions, and learn in spite of them."""

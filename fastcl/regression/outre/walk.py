@@ -1,0 +1,152 @@
+"""One walk through the tree for `LEAF` points at once: what lies nearer than a window of distances, and what in it.
+
+Each point asked about has a window [low, high] that its distance to the last of its nearest is thought to lie in. Nodes
+on the same side of all windows are settled as a whole; only leaves that some window crosses are looked at point by
+point. Distances in a window are kept, so that the caller can select among them.
+"""
+
+from __future__ import annotations
+
+import math
+
+from fastcl.core.jit import kernel
+from fastcl.regression.outre.expansion import add_expansion
+from fastcl.regression.outre.tree import HALF_X, HALF_Y, LEAF, ORDER, RADIUS, START, STOP, X, Y
+
+#: Lines of what is asked, `LEAF` columns: coordinates (lines X and Y), window and its squares; then what is found: sum
+#: and number of distances below the window, number within, how many entries these are, one in how many of which is
+#: kept, sum over these of the direction their points are seen away from; scratch.
+LOW, HIGH, LOW_SQUARE, HIGH_SQUARE, TOTAL, COUNT, WITHIN, ENTRIES, ONE_IN, AWAY_X, AWAY_Y, BELOW, UP_TO = range(2, 15)
+N_LINES = 15
+
+
+@kernel
+def walk(asked, kept, points, nodes, terms, reaches, powers, distances, stack):
+    """Fill the lines of what is found, and `kept` with the distances in the windows and how often each occurs."""
+    asked[TOTAL:], asked[ONE_IN] = 0.0, 1.0
+    for j in range(LEAF):
+        asked[LOW_SQUARE, j] = max(asked[LOW, j], 0.0) ** 2
+        asked[HIGH_SQUARE, j] = asked[HIGH, j] ** 2
+    stack[0], height = 1, 1
+    while height:
+        height -= 1
+        i = stack[height]
+        node = nodes[i]
+        n_below, n_above = sides(asked, node)
+        if n_above == LEAF:
+            continue
+        is_leaf = 2 * i >= nodes.shape[0]
+        order = needed_order(asked, node, reaches) if n_below == LEAF else 0
+        if node[RADIUS] == 0.0:
+            meet_equal(asked, kept, node)
+        elif order:
+            add_expansion(asked, asked[TOTAL], node, order, terms, powers)
+            asked[COUNT] += node[STOP] - node[START]
+        elif n_below == LEAF and is_leaf:
+            add_all(asked, asked[TOTAL], points, int(node[START]), int(node[STOP]))
+            asked[COUNT] += node[STOP] - node[START]
+        elif is_leaf:
+            meet(asked, points, int(node[START]), int(node[STOP]), distances)
+            keep(asked, kept, points, int(node[START]), int(node[STOP]), distances)
+        else:
+            stack[height], stack[height + 1] = 2 * i, 2 * i + 1
+            height += 2
+
+
+@kernel
+def sides(asked, node):
+    """Return for how many of the points asked about the whole node is nearer than the window, and farther."""
+    n_below = n_above = 0
+    x, y, half_x, half_y = node[X], node[Y], node[HALF_X], node[HALF_Y]
+    for j in range(LEAF):
+        dx, dy = abs(asked[X, j] - x), abs(asked[Y, j] - y)
+        near_x, near_y = max(dx - half_x, 0.0), max(dy - half_y, 0.0)
+        far_x, far_y = dx + half_x, dy + half_y
+        n_above += near_x * near_x + near_y * near_y > asked[HIGH_SQUARE, j]
+        n_below += far_x * far_x + far_y * far_y < asked[LOW_SQUARE, j]
+    return n_below, n_above
+
+
+@kernel
+def needed_order(asked, node, reaches):
+    """Return how many orders of the expansion are enough for all points asked about; 0 if there are not so many."""
+    nearest = math.inf
+    for j in range(LEAF):
+        nearest = min(nearest, (asked[X, j] - node[X]) ** 2 + (asked[Y, j] - node[Y]) ** 2)
+    square, most = node[RADIUS] ** 2, int(node[ORDER])
+    if square > reaches[most] * nearest:
+        return 0
+    order = 1
+    while square > reaches[order] * nearest:
+        order += 1
+    return order
+
+
+@kernel
+def add_all(asked, totals, points, start, stop):
+    """Add the distances to a range of points to the totals."""
+    x, y = asked[X], asked[Y]
+    for i in range(start, stop):
+        xi, yi = points[0, i], points[1, i]
+        for j in range(totals.size):
+            dx, dy = x[j] - xi, y[j] - yi
+            totals[j] += math.sqrt(dx * dx + dy * dy)
+
+
+@kernel
+def meet(asked, points, start, stop, distances):
+    """Write the distances to a range of points; sum those below the windows, count these and those up to their end."""
+    asked[BELOW:] = 0.0
+    for i in range(start, stop):
+        xi, yi, line = points[0, i], points[1, i], i - start
+        for j in range(LEAF):  # one loop of constant length: of five ways to write it the only one that vectorises
+            dx, dy = asked[X, j] - xi, asked[Y, j] - yi
+            distance = math.sqrt(dx * dx + dy * dy)
+            is_below = distance < asked[LOW, j]
+            distances[line, j] = distance
+            asked[TOTAL, j] += distance if is_below else 0.0
+            asked[BELOW, j] += 1.0 if is_below else 0.0
+            asked[UP_TO, j] += 1.0 if distance <= asked[HIGH, j] else 0.0
+
+
+@kernel
+def keep(asked, kept, points, start, stop, distances):
+    """Keep those distances that lie in a window."""
+    for j in range(LEAF):
+        asked[COUNT, j] += asked[BELOW, j]
+        if asked[UP_TO, j] > asked[BELOW, j]:
+            for i in range(start, stop):
+                if asked[LOW, j] <= distances[i - start, j] <= asked[HIGH, j]:
+                    keep_one(asked, kept, j, points[0, i], points[1, i], distances[i - start, j], 1.0)
+
+
+@kernel
+def meet_equal(asked, kept, node):
+    """Do for points that are all equal what `meet` and `keep` do for others."""
+    count = node[STOP] - node[START]
+    for j in range(LEAF):
+        dx, dy = asked[X, j] - node[X], asked[Y, j] - node[Y]
+        distance = math.sqrt(dx * dx + dy * dy)
+        if distance < asked[LOW, j]:
+            asked[TOTAL, j] += count * distance
+            asked[COUNT, j] += count
+        elif distance <= asked[HIGH, j]:
+            keep_one(asked, kept, j, node[X], node[Y], distance, count)
+
+
+@kernel
+def keep_one(asked, kept, j, x, y, distance, count):
+    """Keep one distance, or if there is no room for all an evenly spread sample, and note from where it is seen."""
+    asked[WITHIN, j] += count
+    place, skipped = divmod(int(asked[ENTRIES, j]), int(asked[ONE_IN, j]))
+    asked[ENTRIES, j] += 1.0
+    if skipped:
+        return
+    if place == kept.shape[2]:
+        place //= 2
+        kept[:, j, :place] = kept[:, j, : 2 * place : 2]
+        asked[ONE_IN, j] *= 2.0
+    kept[0, j, place], kept[1, j, place] = distance, count
+    if distance > 0.0:
+        asked[AWAY_X, j] += count * (asked[X, j] - x) / distance
+        asked[AWAY_Y, j] += count * (asked[Y, j] - y) / distance
