@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.arrays import as_array, as_labels
+from fastcl.core.arrays import as_array
 from fastcl.core.errors import check_number, sentence
 from fastcl.core.jit import kernel
+from fastcl.core.labels import as_labels
 from fastcl.engine.blocks import as_read_only
 from fastcl.neighbors.build import build_knn_graph
 from fastcl.neighbors.graph import KNNGraph, graph_of_itself

@@ -29,12 +29,8 @@ def digits() -> quality.Data:
 @pytest.fixture
 def letter(real_data) -> quality.Data:
     file = np.load(real_data / "tabular" / "letter.npz")
-    return quality.Data(
-        "letter",
-        standardized(file["X"]),
-        file["true"].astype(np.int64),
-        lambda _: file["noisy"].astype(np.int64),
-    )
+    true = file["true"].astype(np.int64)
+    return quality.Data("letter", standardized(file["X"]), true, quality.always(file["noisy"]))
 
 
 def trained(classifier, data, seed):

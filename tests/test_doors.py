@@ -18,7 +18,7 @@ import zarr
 from problems import make_problem
 
 from fastcl import count, dataset, filter, rank
-from fastcl.core.arrays import as_labels
+from fastcl.core.labels import as_labels
 
 PROBLEM = make_problem(203, 3, seed=61, strength=2.0)
 LABELS, PRED_PROBS = PROBLEM.both()

@@ -16,19 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.arrays import (
-    _array_of_list,
-    _as_narwhals,
-    _class_names,
-    _column_names,
-    _is_missing,
-    _is_number,
-    _name_array,
-    as_array,
-    as_matrix,
-)
+from fastcl.core.arrays import as_array, as_matrix, as_narwhals, column_names, is_missing
 from fastcl.core.errors import sentence
 from fastcl.core.jit import kernel
+from fastcl.core.labels import array_of_list, is_number, name_array, names_of_columns
 
 #: Values of a 0/1 matrix looked at together: what is computed from them stays in a cache.
 CELLS_AT_A_TIME = 1 << 20
@@ -116,8 +107,8 @@ def as_label_sets(
 
 def _names(n_classes: int, class_names: Any, columns: Sequence[Hashable] | None) -> npt.NDArray[Any] | None:
     """Return the names of the classes where labels do not tell them, as `as_labels` does for class indices."""
-    names = _class_names(np.empty(0, np.int64), None, n_classes, class_names, columns)
-    return None if names is None else _name_array(names)
+    names = names_of_columns(np.empty(0, np.int64), None, n_classes, class_names, columns)
+    return None if names is None else name_array(names)
 
 
 def _rows(labels: Any) -> list[Any] | None:
@@ -130,7 +121,7 @@ def _rows(labels: Any) -> list[Any] | None:
 
 def _rows_of_column(labels: Any) -> list[Any] | None:
     """Return the rows of an array or column of collections, also of a table's only one; None of a matrix."""
-    column = _as_narwhals("labels", labels)
+    column = as_narwhals("labels", labels)
     if column is None:
         array = as_array("labels", labels)
         return array.tolist() if array.ndim == 1 else None
@@ -169,7 +160,7 @@ def _plain(row: Any, i: int) -> Collection[Any]:
             return _plain(array, i)
     elif isinstance(row, Collection) and not isinstance(row, (str, bytes, Mapping)):
         return list(row)
-    elif _is_missing(row):
+    elif is_missing(row):
         fix = "Leave unlabeled rows out; an empty list is a row that has no class."
         raise ValueError(sentence("labels", "hold a set of classes for every row", f"none in row {i:,}", fix))
     fix = "Write [c] for a row of one class; fastcl.filter and fastcl.rank take one label a row."
@@ -188,13 +179,13 @@ def _codes(
     """Return class indices or names as codes, and the names."""
     distinct = _distinct(members, offsets)
     values = _as_numbers(members, distinct)
-    sample = _array_of_list(distinct) if values is None else values
-    names = _class_names(sample, None, n_classes, class_names, columns)
-    if values is None or (names is not None and any(map(_is_number, names))):
+    sample = array_of_list(distinct) if values is None else values
+    names = names_of_columns(sample, None, n_classes, class_names, columns)
+    if values is None or (names is not None and any(map(is_number, names))):
         codes = _positions(members, offsets, names or [])
     else:
         codes = _checked(values, members, offsets, n_classes)
-    return codes, None if names is None else _name_array(names)
+    return codes, None if names is None else name_array(names)
 
 
 def _distinct(members: list[Any], offsets: npt.NDArray[np.int64]) -> list[Any]:
@@ -204,8 +195,8 @@ def _distinct(members: list[Any], offsets: npt.NDArray[np.int64]) -> list[Any]:
     except TypeError as error:
         unhashable = next(type(member).__name__ for member in members if not isinstance(member, Hashable))
         raise TypeError(sentence("labels", "hold class indices or names in each row", unhashable)) from error
-    if any(map(_is_missing, distinct)):
-        missing = np.fromiter(map(_is_missing, members), np.bool_, len(members))
+    if any(map(is_missing, distinct)):
+        missing = np.fromiter(map(is_missing, members), np.bool_, len(members))
         _refuse(missing, offsets, members, "hold no missing class", "An empty list is a row that has no class.")
     if any(isinstance(member, (bool, np.bool_)) for member in distinct):
         raise _looks_like_a_matrix("rows of booleans")
@@ -287,12 +278,12 @@ def _ascending(
 
 def _matrix(labels: Any, n_classes: int) -> tuple[npt.NDArray[Any], list[Hashable] | None]:
     """Return a matrix or table as an array, and the names of its columns if it has any."""
-    table = _as_narwhals("labels", labels)
+    table = as_narwhals("labels", labels)
     array = as_matrix("labels", labels if table is None else table.to_native())
     _check_columns(array.shape, n_classes)
     if array.dtype.kind not in "biuf":
         raise TypeError(sentence("labels", "hold 0 and 1, or booleans, if it is a matrix", f"dtype {array.dtype}"))
-    return array, None if table is None else _column_names(table)
+    return array, None if table is None else column_names(table)
 
 
 def _check_columns(shape: tuple[int, ...], n_classes: int) -> None:

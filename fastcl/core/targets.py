@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.arrays import as_array
+from fastcl.core.arrays import as_array, missing_rows
 from fastcl.core.errors import sentence
 
 #: Squares of larger numbers, summed, would overflow.
@@ -61,8 +61,7 @@ def as_targets(name: str, values: Any) -> npt.NDArray[np.float64]:
 
 def _unboxed(name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Return Python objects, all of them numbers, as an array of numbers."""
-    missing = np.fromiter(map(_is_missing, array), np.bool_, array.size)
-    _refuse(name, missing, "hold a number for every row", array)
+    _refuse(name, missing_rows(array), "hold a number for every row", array)
     for row, value in enumerate(array):
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, (Real, Decimal)):
             raise TypeError(sentence(name, "hold real numbers", f"{value!r} in row {row:,}"))
@@ -70,16 +69,6 @@ def _unboxed(name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         return array.astype(np.float64)
     except OverflowError as error:
         raise ValueError(sentence(name, "hold numbers that fit a float64", "a larger integer")) from error
-
-
-def _is_missing(value: Any) -> bool:
-    """Tell whether a value is None, NaN, NaT or pandas' NA, which does not say whether it equals itself."""
-    try:
-        return value is None or bool(value != value)
-    except TypeError:
-        return True
-    except ValueError:  # an array
-        return False
 
 
 def _refuse(name: str, bad: npt.NDArray[np.bool_], rule: str, values: npt.NDArray[Any]) -> None:

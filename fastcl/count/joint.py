@@ -343,7 +343,7 @@ def _sweep(
 
 def class_counts_of(labels: Any, n_classes: int) -> npt.NDArray[np.int64]:
     """Return how many rows were given each class."""
-    from fastcl.core.arrays import as_labels
+    from fastcl.core.labels import as_labels
 
     return np.bincount(as_labels(labels, n_classes).codes, minlength=n_classes)
 

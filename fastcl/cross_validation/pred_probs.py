@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastcl.core.arrays import missing_rows
 from fastcl.core.errors import sentence, warn
 from fastcl.cross_validation.folds import Fold, classification_folds, run_folds
 from fastcl.cross_validation.rows import as_rows, check_rows, take_of_each, take_rows
@@ -223,13 +224,8 @@ def _refuse_mixed(name: str, given: NDArray[Any], y: Any) -> None:
 
 
 def _refuse_missing(name: str, given: NDArray[Any]) -> None:
-    """Raise ValueError if labels are NaN, infinite or None."""
-    if given.dtype.kind in "fmM":
-        bad = np.flatnonzero(~np.isfinite(given))
-    elif given.dtype.kind == "O":
-        bad = np.flatnonzero([label is None or label != label for label in given.tolist()])
-    else:
-        return
+    """Raise ValueError if values are missing or infinite."""
+    bad = np.flatnonzero(missing_rows(given) | (np.isinf(given) if given.dtype.kind == "f" else False))
     if bad.size:
         got = f"{given[bad[0]]} in row {bad[0]:,} ({bad.size:,} such rows)"
         raise ValueError(sentence(name, "hold no NaN, infinity or None", got, "Leave such rows out."))

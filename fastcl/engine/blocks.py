@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.arrays import RowReader, as_labels, as_pred_probs
+from fastcl.core.arrays import RowReader, as_pred_probs
 from fastcl.core.errors import sentence
+from fastcl.core.labels import as_labels
 from fastcl.core.validation import check_same_length
 
 #: Bytes of probabilities in one block: the interpreter hands blocks out one by one, which shows if they are smaller

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.arrays import as_labels
 from fastcl.core.errors import sentence
+from fastcl.core.labels import as_labels
 from fastcl.core.validation import check_kind, check_same_length, check_shape
 from fastcl.engine.blocks import BLOCK_BYTES, Piece, Source, array_pieces, open_source, working_dtype
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.arrays import as_array
+from fastcl.core.arrays import as_array, missing_rows
 from fastcl.core.errors import sentence
 
 
@@ -25,8 +25,7 @@ def as_column(name: str, values: Any, n_rows: int) -> npt.NDArray[Any]:
     )
     if array.shape != (n_rows,):
         raise ValueError(sentence(name, f"have shape ({n_rows},), one value a row", f"shape {array.shape}"))
-    is_boxed = array.dtype.kind == "O"
-    missing = np.fromiter(map(_is_missing, array), np.bool_, n_rows) if is_boxed else array != array
+    missing = missing_rows(array)
     if missing.any():
         got = f"none in row {missing.argmax():,} ({missing.sum():,} such rows)"
         raise ValueError(sentence(name, "hold a value for every row", got, "Give missing ones a name of their own."))
@@ -66,11 +65,3 @@ def as_quality(quality: Any, n_rows: int) -> npt.NDArray[np.float64] | None:
     if column.dtype.kind not in "fiub":
         raise TypeError(sentence("quality", "hold numbers, the higher the better", f"dtype {column.dtype}"))
     return column.astype(np.float64)
-
-
-def _is_missing(value: Any) -> bool:
-    """Tell whether a value is None, NaN, NaT or pandas' NA."""
-    try:
-        return value is None or bool(value != value)
-    except TypeError:  # NA does not say whether it equals itself
-        return True

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.arrays import as_array, as_labels
+from fastcl.core.arrays import as_array
 from fastcl.core.errors import check_number, sentence
+from fastcl.core.labels import as_labels
 
 Codes = npt.NDArray[np.int32]
 
