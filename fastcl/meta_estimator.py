@@ -183,7 +183,9 @@ class MetaEstimator(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         inner, name = self.inner(), self.inner_name
         for method in ("fit", "predict"):
             if isinstance(inner, type) or not hasattr(inner, method):
-                raise ValueError(sentence(name, f"be an estimator with `{method}`", _kind(inner)))
+                rule = f"be an estimator with `{method}`"
+                raise ValueError(sentence(name, rule, _kind(inner), _how_to_wrap(inner)))
+        _check_known(f"{name}.fit", inner.fit, arguments)
         if arguments.get("sample_weight") is None:
             return {key: value for key, value in arguments.items() if key != "sample_weight"}
         if not takes_sample_weight(inner):
@@ -246,7 +248,9 @@ def routed_params(owner: MetaEstimator, method: str, params: dict[str, Any]) -> 
 def params_of_fit(owner: MetaEstimator, params: dict[str, Any], sample_weight: Any) -> dict[str, Any]:
     """Return the arguments for the inner `fit` among those that `fit` does not know itself, and the weights."""
     if params and not get_config()["enable_metadata_routing"]:
-        fix = "Or switch on scikit-learn's metadata routing, to pass arguments on to the inner estimator."
+        fix = (
+            f"Those of the inner `fit` go into `{owner.inner_name}_kwargs`, or through scikit-learn's metadata routing."
+        )
         names = ", ".join(map(repr, params))
         raise TypeError(sentence(f"{type(owner).__name__}.fit", "be given arguments that it knows", names, fix))
     return routed_params(owner, "fit", params | {"sample_weight": sample_weight})
@@ -276,6 +280,16 @@ def takes_sample_weight(estimator: Any) -> bool:
     return "sample_weight" in inspect.signature(estimator.fit).parameters
 
 
+def _check_known(name: str, fit: Callable[..., Any], arguments: Collection[str]) -> None:
+    """Raise TypeError unless `fit` takes these arguments; sample weights are looked at elsewhere."""
+    parameters = inspect.signature(fit).parameters if arguments else {}
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    unknown = [argument for argument in arguments if argument not in (*parameters, "sample_weight")]
+    if unknown:
+        raise TypeError(sentence(name, "take the arguments that it is to be given", ", ".join(map(repr, unknown))))
+
+
 def as_sample_weight(sample_weight: Any, n_samples: int, name: str = "sample_weight") -> npt.NDArray[np.floating[Any]]:
     """Return sample weights as an array of floats, or raise."""
     weights = as_array(name, sample_weight)
@@ -293,6 +307,13 @@ def as_sample_weight(sample_weight: Any, n_samples: int, name: str = "sample_wei
 
 def _kind(value: Any) -> str:
     return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+
+
+def _how_to_wrap(inner: Any) -> str:
+    if isinstance(inner, type):
+        return f"Write {inner.__name__}()."
+    is_network = any(kind.__module__.startswith("torch.") for kind in type(inner).__mro__)
+    return "Wrap it, with skorch say." if is_network else ""
 
 
 def issues_given(label_issues: Any, given: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from problems import ALL_PROBLEMS, PROBLEMS, TIED_PROBLEMS, Problem, real_data_path
+from threadpoolctl import threadpool_limits
 
 # The machine may be slow and the first call compiles; the same examples each time make a failure repeatable.
 settings.register_profile("fastcl", deadline=None, max_examples=30, derandomize=True)
@@ -29,6 +31,15 @@ def tied_problem(request: pytest.FixtureRequest) -> Problem:
 def any_problem(request: pytest.FixtureRequest) -> Problem:
     """Any problem, with ties or without."""
     return ALL_PROBLEMS[request.param]
+
+
+@pytest.fixture(scope="module")
+def one_blas_thread() -> Iterator[None]:
+    """For models on small data: on a busy machine the threads of BLAS and OpenMP mostly wait for each other."""
+    import sklearn.ensemble  # noqa: F401  what is to be limited must be loaded
+
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="session")

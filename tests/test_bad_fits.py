@@ -19,6 +19,8 @@ from sklearn.svm import LinearSVC
 from fastcl.classification import CleanLearning
 from fastcl.cross_validation import cross_val_pred_probs
 
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
+
 N = 120
 Y, P = make_problem(N, 3, seed=61).both()
 X = np.random.default_rng(61).normal(size=(N, 4)) + 3 * np.eye(4)[Y]
@@ -291,6 +293,7 @@ MATRICES = {
     "a small trace": (np.full((3, 3), 1 / 3), ValueError, "trace above 1; got 1"),
     "NaN": (changed(MATRIX, (0, 0), np.nan), ValueError, "nan"),
     "negative": (MATRIX - 0.5, ValueError, "at least 0"),
+    "on its side": (SINGULAR.T, ValueError, "must have columns that sum to 1; got 1.6. Column k is of the rows"),
     "texts": (np.full((3, 3), "a"), TypeError, "dtype"),
     "objects": ([[None] * 3] * 3, TypeError, "dtype"),
     "a text": ("identity", TypeError, "dtype"),
@@ -532,6 +535,8 @@ ARGUMENTS = {
     "unknown": ({"epochs": 3}, TypeError, "`CleanLearning.fit` must be given arguments that it knows; got 'epochs'"),
     "no dict": ({"clf_kwargs": [1]}, TypeError, "`clf_kwargs`"),
     "a text": ({"clf_final_kwargs": "warm_start"}, TypeError, "`clf_final_kwargs`"),
+    "unknown": ({"clf_kwargs": {"epochs": 3}}, TypeError, "`clf.fit` must take the arguments"),
+    "unknown in the end": ({"clf_final_kwargs": {"epochs": 3}}, TypeError, "got 'epochs'"),
     "no function": ({"validation_func": 5}, TypeError, "callable"),
 }
 

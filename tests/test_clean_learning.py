@@ -26,6 +26,8 @@ from sklearn.svm import LinearSVC
 from fastcl.classification import CleanLearning
 from fastcl.filter import find_label_issues
 
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
+
 torch_data = test_cross_validation.torch_data  # a fixture
 
 NAMES = np.array(["ape", "bee", "cow", "dog", "emu", "fox", "gnu"])

@@ -18,6 +18,8 @@ from benchmarks.model_free import standardized
 from fastcl.classification import CleanLearning
 from fastcl.cross_validation import cross_val_pred_probs
 
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
+
 LINEAR, NEIGHBOURS = "logistic regression", "10 neighbours"
 
 

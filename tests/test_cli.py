@@ -551,6 +551,19 @@ for n, K, dtype in [(60_000, 50, np.float64), (90_000, 50, np.float32), (300, 50
     p = (p / p.sum(axis=1, keepdims=True)).astype(dtype)
     for rank_by in ("self_confidence", "normalized_margin", "confidence_weighted_entropy"):
         assert len(label_worklist(labels, p, rank_by=rank_by, filter_by="both"))
+
+from fastcl.multilabel_classification import filter, rank
+from fastcl.regression.learn import CleanLearning
+from fastcl.regression.rank import get_label_quality_scores
+for dtype in (np.float64, np.float32):
+    p = rng.random((30_000, 11), dtype=np.float32).astype(dtype)
+    lists = [np.flatnonzero(row).tolist() for row in p > 0.7]
+    for filter_by in ("both", "confident_learning", "low_self_confidence"):
+        filter.find_label_issues(lists, p, "confidence_weighted_entropy", filter_by=filter_by)
+    rank.get_label_quality_scores(lists, p, aggregator_kwargs={"method": "softmin"})
+y = rng.normal(size=3000)
+get_label_quality_scores(y, y + rng.normal(size=3000))
+CleanLearning().find_label_issues(rng.normal(size=(3000, 7)), y)
 """
     done = run_python(code, **environment)
     assert done.returncode == 0, done.stderr

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from cleanlab import count as cleanlab_count
 from problems import PROBLEMS, Problem, make_problem, reference
+from sklearn.linear_model import LogisticRegression
 
 from fastcl import count
 
@@ -378,3 +379,21 @@ def test_columns_that_look_permuted_are_pointed_out():
     with pytest.warns(UserWarning, match="look permuted") as caught:
         count.compute_confident_joint(*problem.both())
     assert [warning.filename for warning in caught] == [__file__]
+
+
+@pytest.mark.parametrize(
+    ("labels", "match"),
+    [
+        ([0, 2] * 10, r"name every class from 0 to 2; got no row of class 1\. Number the classes"),
+        ([1, 2] * 10, "got no row of class 0"),
+        ([0, 10**12] * 10, "got no row of class 1"),
+        (["cat", "dog"] * 10, "be integer class codes; got dtype <U3"),
+    ],
+)
+def test_s40_labels_that_are_no_codes_are_refused_before_the_first_fit(labels, match):
+    class Fits(LogisticRegression):
+        def fit(self, X, y):
+            raise AssertionError("too late")
+
+    with pytest.raises(ValueError, match=match):
+        count.estimate_cv_predicted_probabilities(np.zeros((20, 2)), labels, Fits())

@@ -35,6 +35,8 @@ from sklearn.naive_bayes import GaussianNB
 from fastcl.cross_validation import cross_val_pred_probs, take_rows
 from fastcl.neighbors import build_knn_graph, find_exact_duplicates
 
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
+
 SINGLE_EXAMPLE = "are held out together"
 
 
@@ -311,6 +313,7 @@ def test_cross_val_pred_probs_rejects_wrong_columns(outputs):
         (["cat", None] * 10, ValueError, r"got None in row 1 \(10 such rows\)"),
         (np.array(["cat", 1] * 10, object), TypeError, "labels of one kind; got int, str"),
         ([[0, 1], [1]] * 10, ValueError, "be one label a row; got rows of different lengths"),
+        (np.ma.masked_equal([0, 1, 2, 1] * 5, 2), ValueError, "hold no masked values; got 5 of them"),
         (None, ValueError, "hold the labels"),
         (3, TypeError, "be a sequence of labels; got int"),
         ("cat", TypeError, "be a sequence of labels; got str"),
@@ -371,6 +374,29 @@ def test_cross_val_pred_probs_rejects_validation_func():
     with pytest.raises(TypeError, match="`validation_func` must be callable; got dict"):
         predict(X, labels, ClassShares(), validation_func={})
     assert not ClassShares.calls
+
+
+@pytest.mark.parametrize("params", ["abc", [1], 3])
+def test_cross_val_pred_probs_rejects_params(params):
+    X, labels = blobs([12, 8])
+    with pytest.raises(TypeError, match="`params` must be a dict of arguments of `fit`; got"):
+        predict(X, labels, ClassShares(), clf_kwargs=params)
+    assert not ClassShares.calls
+
+
+def test_cross_val_pred_probs_rejects_what_validation_func_returns():
+    X, labels = blobs([12, 8])
+    with pytest.raises(TypeError, match="`validation_func` must return a dict of arguments of `fit`; got NoneType"):
+        predict(X, labels, ClassShares(), validation_func=lambda X, y: None)
+
+
+def test_a_fit_may_return_nothing():
+    class Silent(ClassShares):
+        def fit(self, X, y):
+            super().fit(X, y)
+
+    X, labels = blobs([12, 8])
+    np.testing.assert_array_equal(predict(X, labels, Silent()), predict(X, labels, ClassShares()))
 
 
 def test_cross_val_pred_probs_rejects_unclonable_classifier():
@@ -512,8 +538,21 @@ def test_copies_in_other_folds_are_warned_about():
     assert caught[0].filename == __file__
     apart = predict(X, labels, GaussianNB(), cv_n_folds=3, knn_graph=graph, groups=groups)  # silent
     assert apart.shape == (54, 2)
-    found = find_exact_duplicates(X).group
+    found = find_exact_duplicates(X)
     np.testing.assert_array_equal(apart, predict(X, labels, GaussianNB(), cv_n_folds=3, knn_graph=graph, groups=found))
+
+
+def test_rows_without_copies_are_groups_of_their_own():
+    X, labels, _ = with_copies()
+    found = find_exact_duplicates(X[:40])
+    assert (found.group == -1).sum() == 14
+    assert len(np.unique(found.fold_groups)) == 27
+    predict(X[:40], labels[:40], ClassShares(), groups=found)
+    assert max(40 - len(call["y"]) for call in ClassShares.calls) < 14  # not all of them held out at once
+    ClassShares.calls.clear()
+    with pytest.raises(ValueError, match="`groups` must hold the number of a group for every row; got -1 in 14 rows"):
+        predict(X[:40], labels[:40], ClassShares(), groups=found.group)
+    assert not ClassShares.calls
 
 
 def test_how_many_copies_leak_matches_naive():

@@ -25,6 +25,8 @@ from fastcl.count import get_confident_thresholds
 from fastcl.experimental import label_issues_batched as batched
 from fastcl.rank import get_label_quality_scores
 
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
@@ -40,6 +42,13 @@ SHARED_MODULES = (
     "benchmarking.noise_generation",
     "outlier",
     "data_valuation",
+    "classification",
+    "multilabel_classification",
+    "multilabel_classification.filter",
+    "multilabel_classification.rank",
+    "multilabel_classification.dataset",
+    "regression.rank",
+    "regression.learn",
 )
 PUBLIC_MODULES = (*SHARED_MODULES, "ambiguity", "cross_validation", "neighbors", "review")
 

@@ -30,6 +30,8 @@ from test_clean_learning import NAMES, noisy_blobs
 from fastcl.classification import CleanLearning
 from fastcl.meta_estimator import issues_given, issues_table
 
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
+
 X, Y = noisy_blobs([61, 83, 57])
 OTHER_X, OTHER_Y = noisy_blobs([40, 47], seed=1, n_features=2)
 P = make_problem(len(Y), 3, seed=1).pred_probs

@@ -596,6 +596,8 @@ def test_search_rejects_bad_data(case):
 BAD_OPTIONS = [
     ({"filter_by": "best"}, ValueError, "`filter_by` must be one of"),
     ({"return_indices_ranked_by": "best"}, ValueError, "`return_indices_ranked_by` must be one of"),
+    ({"return_indices_ranked_by": ""}, ValueError, "`return_indices_ranked_by` must be one of"),
+    ({"return_indices_ranked_by": np.ones(2)}, ValueError, "`return_indices_ranked_by` must be one of"),
     ({"rank_by_kwargs": {"adjust": 1}}, ValueError, "`rank_by_kwargs` must be a dict that holds"),
     (
         {"return_indices_ranked_by": METHODS[2], "rank_by_kwargs": {"adjust_pred_probs": True}},
@@ -610,6 +612,7 @@ BAD_OPTIONS = [
     ({"num_to_remove_per_class": [1] * 5, "filter_by": FILTERS[4]}, ValueError, "must be None for"),
     ({"confident_joint": np.ones((5, 2))}, ValueError, "`confident_joint` must have shape (5, 2, 2)"),
     ({"confident_joint": np.ones((4, 2, 2))}, ValueError, "got shape (4, 2, 2)."),
+    ({"confident_joint": [[1], [1, 2]]}, ValueError, "`confident_joint` must be an array; got rows of different"),
     ({"confident_joint": -JOINT}, ValueError, "`confident_joint` must hold finite numbers of at least 0"),
     ({"confident_joint": "joint"}, TypeError, "`confident_joint` must hold real numbers"),
     ({"thresholds": [0.5] * 5}, ValueError, "`thresholds` must have shape (5, 2)"),

@@ -29,6 +29,8 @@ from sklearn.utils.estimator_checks import check_estimator
 from fastcl.regression.learn import CleanLearning
 from fastcl.regression.search import between_neighbors, label_quality, r2
 
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
+
 
 def make_regression(n, d=4, wrong=0.08, seed=0):
     """Return rows, targets some of which are wrong, and which."""
@@ -508,7 +510,9 @@ def refuse(error, match, X=X, y=Y, method="find_label_issues", model=None, optio
         (np.where(np.arange(151) == 3, np.inf, Y), ValueError, "finite"),
         (np.array(["a"] * 151), TypeError, "real numbers"),
         (Y[:-1], ValueError, "one row per label"),
-        (np.column_stack([Y, Y]), ValueError, "one number a row"),
+        (np.column_stack([Y, Y]), ValueError, r"^`y` must be one number a row; got shape \(151, 2\)\.$"),
+        (np.ma.masked_less(Y, 0), ValueError, r"^`y` must hold no masked values; got \d+ of them\.$"),
+        (Y + 1j, ValueError, r"^`y` must hold real numbers; got dtype complex128\."),
         (np.empty(0), ValueError, "at least one row"),
         (3.0, TypeError, "an array"),
     ],
@@ -614,6 +618,8 @@ def test_clean_learning_rejects_predictions_of_several_numbers():
         ({"label_issues": pd.DataFrame({"other": Y})}, ValueError, "is_label_issue"),
         ({"label_issues": pd.DataFrame({"is_label_issue": WRONG, "given_label": Y + 1})}, ValueError, "row 0"),
         ({"wrong_name": 1}, TypeError, "wrong_name"),
+        ({"model_kwargs": {"wrong_name": 1}}, TypeError, r"`model\.fit` must take .*; got 'wrong_name'"),
+        ({"model_final_kwargs": {"wrong_name": 1}}, TypeError, r"`model\.fit` must take .*; got 'wrong_name'"),
         ({"find_label_issues_kwargs": {"wrong_name": 1}}, ValueError, "wrong_name"),
     ],
     ids=lambda value: ", ".join(value) if isinstance(value, dict) else None,

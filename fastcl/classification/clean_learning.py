@@ -68,8 +68,8 @@ class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
     cv : splitter or iterable of (training rows, held-out rows), optional
         How to make the folds, in place of `cv_n_folds` and `seed`.
     n_jobs : int, optional
-        How many folds to work on at a time, in threads; by default one, or what `joblib.parallel_config` says. The
-        answer does not depend on it.
+        How many folds to work on at a time, in threads, each with one BLAS thread; the answer does not depend on the
+        number. By default one fold with as many BLAS threads as the host allows, or what `joblib.parallel_config` says.
 
     Attributes
     ----------
@@ -213,8 +213,8 @@ class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
             More arguments for every `clf.fit`; those with one entry a row are cut with the rows.
         validation_func : callable, optional
             See `fastcl.cross_validation.cross_val_pred_probs`.
-        groups : array-like of shape (n_samples,), optional
-            Rows of one group are never held out apart.
+        groups : array-like of shape (n_samples,), or Duplicates, optional
+            Rows of one group are always held out together, see `fastcl.cross_validation.cross_val_pred_probs`.
 
         Returns
         -------

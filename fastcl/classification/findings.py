@@ -30,6 +30,9 @@ Floats = npt.NDArray[np.float64]
 #: Classes with no more rows than that are left alone, unless the caller says otherwise.
 MIN_EXAMPLES_PER_CLASS = 10
 
+#: By how much the columns of a noise matrix may miss 1: entries rounded to two digits are fine.
+ROUNDING_OF_NOISE = 0.02
+
 #: The largest automatic weight of a class is the inverse of this.
 LOWEST_RATE_OF_RIGHT_LABELS = 1e-3
 
@@ -222,7 +225,11 @@ def _classes(sweep: Sweep) -> npt.NDArray[Any]:
 
 
 def _check_noise(name: str, matrix: npt.NDArray[Any]) -> None:
-    """Raise unless noise is small enough to learn from: more right labels than chance would give."""
+    """Raise unless columns are distributions, and noise small enough to learn from: better than chance."""
+    sums = matrix.sum(axis=0)
+    if (np.abs(sums - 1) > ROUNDING_OF_NOISE).any():
+        fix = "Column k is of the rows " + ("truly of class k." if name == "noise_matrix" else "given class k.")
+        raise ValueError(sentence(name, "have columns that sum to 1", f"{sums[np.abs(sums - 1).argmax()]:.3g}", fix))
     if matrix.trace() <= 1:
         fix = "Below that, labels are worse than chance."
         raise ValueError(sentence(name, "have a trace above 1", f"{matrix.trace():.3g}", fix))

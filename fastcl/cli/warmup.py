@@ -50,6 +50,8 @@ def warm_up() -> None:
         _filter_many_classes(*make_problem(60, SPARSE_ABOVE + 1, dtype))
         _out_of_distribution(labels, pred_probs)
         _answer(labels, pred_probs, _search(pred_probs))
+        _several_labels((pred_probs > 0.3).astype(np.uint8), pred_probs)
+    _regress()
     for half in (np.float16, np.float32, np.float64):
         _find_duplicates(make_problem(60, 4, half)[1])
 
@@ -138,6 +140,37 @@ def _answer(labels: Labels, pred_probs: Floats, graph: KNNGraph) -> None:
     find_well_labeled(labels, pred_probs, graph)
     knn_pred_probs(labels, graph)
     loo_pred_probs(labels, pred_probs)
+
+
+def _several_labels(given: npt.NDArray[np.uint8], pred_probs: Floats) -> None:
+    from scipy.sparse import csr_array
+
+    from fastcl.core.folds import OPTIONS as AGGREGATORS
+    from fastcl.core.scores import METHODS
+    from fastcl.count import compute_confident_joint
+    from fastcl.filter import FILTERS
+    from fastcl.multilabel_classification.filter import find_label_issues
+    from fastcl.multilabel_classification.rank import get_label_quality_scores
+
+    lists = [np.flatnonzero(row).tolist() for row in given]
+    for filter_by in FILTERS:
+        find_label_issues(lists, pred_probs, "self_confidence", filter_by=filter_by)
+    find_label_issues(csr_array(given), pred_probs)
+    compute_confident_joint(given, pred_probs, multi_label=True, return_indices_of_off_diagonals=True)
+    for method in METHODS:
+        for aggregator in AGGREGATORS:
+            get_label_quality_scores(given, pred_probs, method=method, aggregator_kwargs={"method": aggregator})
+    get_label_quality_scores(given, pred_probs, adjust_pred_probs=True)
+
+
+def _regress() -> None:
+    from fastcl.regression.learn import CleanLearning
+    from fastcl.regression.rank import get_label_quality_scores
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 3)), rng.normal(size=300)
+    CleanLearning().find_label_issues(X, y)
+    get_label_quality_scores(y, y + rng.normal(size=300))
 
 
 def _find_duplicates(rows: Floats) -> None:

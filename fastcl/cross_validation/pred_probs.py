@@ -51,12 +51,12 @@ def cross_val_pred_probs(
         How many stratified folds (from 2 to the number of rows of the largest class), or how to make them, as
         anywhere in scikit-learn. Every row must be held out at least once; predictions of a row that is held out
         more often are averaged.
-    groups : array-like of shape (n_samples,), optional
-        Rows of one group (of one patient, copies of one text, ...) are always held out together; see also
-        `fastcl.neighbors.find_near_duplicates`, whose `group` says which rows are copies of each other.
+    groups : array-like of shape (n_samples,), or Duplicates, optional
+        Rows of one group (of one patient, one document, ...) are always held out together. What
+        `fastcl.neighbors.find_exact_duplicates` or `find_near_duplicates` return keeps copies together.
     n_jobs : int, optional
-        How many folds to work on at a time, in threads; by default one, or what `joblib.parallel_config` says. The
-        answer does not depend on it.
+        How many folds to work on at a time, in threads, each with one BLAS thread; the answer does not depend on the
+        number. By default one fold with as many BLAS threads as the host allows, or what `joblib.parallel_config` says.
     seed : int, RandomState or Generator, optional
         Fixes the folds, if `cv` is a number. Without it they are the same in every call; NumPy's global generator is
         neither read nor changed.
@@ -127,7 +127,8 @@ def cross_val_pred_probs(
         _warn_of_copies(knn_graph, folds, len(codes))
     folds, borrowed = _lend_missing_classes(folds, codes, classes)
 
-    work = partial(_predict_fold, estimator, X, given, classes, dict(params or {}), validation_func)
+    params = _as_arguments("params", {} if params is None else params)
+    work = partial(_predict_fold, estimator, X, given, classes, params, validation_func)
     pred_probs = np.zeros((len(codes), len(classes)))
     n_predictions = np.zeros(len(codes))
     for fold, predicted in zip(folds, run_folds(work, folds, n_jobs=n_jobs, verbose=verbose), strict=True):
@@ -202,6 +203,8 @@ def as_label_array(name: str, y: Any) -> NDArray[Any]:
         given = np.asarray(y)
     except ValueError as error:
         raise ValueError(sentence(name, "be one label a row", "rows of different lengths")) from error
+    if np.ma.is_masked(y):
+        raise ValueError(sentence(name, "hold no masked values", f"{np.ma.getmaskarray(y).sum():,} of them"))
     if given.ndim != 1 and given.shape[1:] != (1,):
         raise ValueError(sentence(name, "be one label a row", f"shape {given.shape}"))
     _refuse_mixed(name, given, y)
@@ -232,15 +235,28 @@ def _refuse_missing(name: str, given: NDArray[Any]) -> None:
 
 
 def _as_groups(groups: Any, n_samples: int) -> NDArray[Any]:
-    array = np.asarray(groups)
+    """Return the group of each row; for duplicates, a row without any is a group of its own."""
+    array = np.asarray(getattr(groups, "fold_groups", groups))
     if array.shape != (n_samples,):
         raise ValueError(sentence("groups", f"have shape ({n_samples},)", f"shape {array.shape}"))
     _refuse_missing("groups", array)
+    if array.dtype.kind in "if" and (array == -1).any():
+        got = f"-1 in {np.count_nonzero(array == -1):,} rows, which would all be held out together"
+        fix = "If -1 marks rows without a group, give each a number of its own (as `Duplicates.fold_groups` does)."
+        raise ValueError(sentence("groups", "hold the number of a group for every row", got, fix))
     try:
         np.unique(array)
     except TypeError as error:
         raise TypeError(sentence("groups", "hold values of one kind", "several kinds")) from error
     return array
+
+
+def _as_arguments(name: str, arguments: Any) -> dict[str, Any]:
+    """Return arguments of `fit` as a dict of one's own, or raise."""
+    if not isinstance(arguments, Mapping):
+        rule = "be a dict of arguments of `fit`" if name == "params" else "return a dict of arguments of `fit`"
+        raise TypeError(sentence(name, rule, type(arguments).__name__))
+    return dict(arguments)
 
 
 def _predict_fold(
@@ -256,8 +272,9 @@ def _predict_fold(
     X_holdout = take_rows(X, fold.holdout)
     arguments = take_of_each(params, len(given), fold.train)
     if validation_func is not None:
-        arguments |= validation_func(X_holdout, given[fold.holdout])
-    model = fresh_copy("estimator", estimator).fit(take_rows(X, fold.train), given[fold.train], **arguments)
+        arguments |= _as_arguments("validation_func", validation_func(X_holdout, given[fold.holdout]))
+    model = fresh_copy("estimator", estimator)
+    model.fit(take_rows(X, fold.train), given[fold.train], **arguments)  # some return nothing
     return _aligned(model, model.predict_proba(X_holdout), len(fold.holdout), classes)
 
 
@@ -318,6 +335,6 @@ def _warn_of_copies(knn_graph: Any, folds: list[Fold], n_samples: int) -> None:
     if leaks.any():
         warn(
             f"{np.count_nonzero(leaks):,} rows have an identical row among those that their model is trained on, which "
-            "makes their predictions too good to be true. Pass `groups` that keep copies together, such as "
-            "`fastcl.neighbors.find_exact_duplicates(X).group`."
+            "makes their predictions too good to be true. Pass `groups=fastcl.neighbors.find_exact_duplicates(X)`, "
+            "which keeps copies together."
         )

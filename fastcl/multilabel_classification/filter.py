@@ -7,12 +7,15 @@ Snorrason, Northcutt and Mueller, "Identifying Incorrect Annotations in Multi-La
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.filter_options import PruneOptions
+
+if TYPE_CHECKING:
+    from fastcl.engine.multilabel import CellSource
 
 __all__ = ["find_label_issues", "find_multilabel_issues_per_class"]
 
@@ -204,8 +207,16 @@ def find_multilabel_issues_per_class(
     )
     if return_indices_ranked_by is None:
         return issues.of_cells()
-    source = issues.sweep.source
-    given, p = source.sets.indicators(), source.read(slice(0, len(source)))
-    columns = range(source.n_classes)
-    views = [np.column_stack([1 - p[:, c], p[:, c]]) for c in columns]
-    return issues.ranked(scoring), [given[:, c].astype(np.int64) for c in columns], views
+    return issues.ranked(scoring), *_sides(issues.sweep.source)
+
+
+def _sides(source: CellSource) -> tuple[list[npt.NDArray[np.int64]], list[npt.NDArray[Any]]]:
+    """Return for each class which rows were given it, and the probabilities of both sides."""
+    given = np.empty((source.n_classes, len(source)), np.int64)
+    pred_probs = np.empty((source.n_classes, len(source), 2), source.dtype)
+    for rows in source.pieces():
+        block = source.open(rows)
+        given[:, rows] = block.given.T
+        pred_probs[:, rows, 0] = (1 - block.pred_probs).T
+        pred_probs[:, rows, 1] = block.pred_probs.T
+    return list(given), list(pred_probs)

@@ -136,7 +136,7 @@ def predicted_neq_given(
 
 def ranking(method: str | None, options: dict[str, Any] | None) -> Scoring:
     """Return the score to rank by; ValueError if there is none of that name."""
-    scoring = Scoring.of_options(method or "self_confidence", options, "rank_by_kwargs")
+    scoring = Scoring.of_options("self_confidence" if method is None else method, options, "rank_by_kwargs")
     if method is not None:
         scoring.check("return_indices_ranked_by", 2)
     return scoring
@@ -167,7 +167,7 @@ def _scores(sweep: CellSweep, scoring: Scoring, rows: Rows | None = None) -> npt
 def _checked(prune: PruneOptions, n_classes: int) -> PruneOptions:
     """Return the options with the joint and the numbers to remove as arrays that fit, or raise."""
     joint, wanted = prune.confident_joint, prune.num_to_remove_per_class
-    if joint is not None and np.shape(joint) == (n_classes, n_classes):
+    if _is_square(joint, n_classes):
         warn(
             f"`confident_joint` of shape {(n_classes, n_classes)} is not used: multi-label joints have shape "
             f"({n_classes}, 2, 2), see `fastcl.count.compute_confident_joint(..., multi_label=True)`."
@@ -181,6 +181,14 @@ def _checked(prune: PruneOptions, n_classes: int) -> PruneOptions:
         prune.n_jobs,
         prune.verbose,
     )
+
+
+def _is_square(joint: Any, n_classes: int) -> bool:
+    """Tell whether a joint is one of classes that exclude each other, as the reference takes and ignores it."""
+    try:
+        return np.shape(joint) == (n_classes, n_classes)
+    except ValueError:  # rows of different lengths, which `check_joints` refuses
+        return False
 
 
 def _parts(led: LedCells) -> Iterator[slice]:

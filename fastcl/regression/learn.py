@@ -69,8 +69,8 @@ class CleanLearning(RegressorMixin, MetaEstimator):  # type: ignore[misc]
         Fixes the folds. Without it they are the same in every call; NumPy's global generator is neither read nor
         changed. Randomness of `model` itself is up to its `random_state`.
     n_jobs : int, optional
-        How many folds to work on at a time, in threads; by default one, or what `joblib.parallel_config` says. Linear
-        models, see Notes, use all CPUs by default. The answer does not depend on it.
+        How many folds to work on at a time, in threads, each with one BLAS thread; the answer does not depend on the
+        number. By default one fold with as many BLAS threads as the host allows, or what `joblib.parallel_config` says.
 
     Attributes
     ----------
@@ -370,10 +370,14 @@ def _as_given(name: str, y: Any) -> npt.NDArray[Any]:
     """Return targets as they are, one a row; a column is one too, with scikit-learn's warning."""
     if y is None:
         raise ValueError(sentence(name, "hold the targets; requires y to be passed, but the target y is None"))
+    given = as_array(name, y)
+    if given.dtype.kind == "c":
+        fix = "Complex data not supported."  # the words that scikit-learn looks for
+        raise ValueError(sentence(name, "hold real numbers", f"dtype {given.dtype}", fix))
     try:
-        return column_or_1d(as_array(name, y), warn=True)
+        return column_or_1d(given, warn=True)
     except ValueError as error:
-        raise ValueError(sentence(name, "be one number a row", " ".join(str(error).split()))) from error
+        raise ValueError(sentence(name, "be one number a row", f"shape {given.shape}")) from error
 
 
 def _columns(issues: Found, given: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:

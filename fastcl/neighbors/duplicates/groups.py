@@ -122,6 +122,11 @@ class Duplicates:
         return f"{type(self).__name__}({self.n_groups:,} groups of {self.is_issue.sum():,} of {len(self):,} rows{at})"
 
     @property
+    def fold_groups(self) -> npt.NDArray[np.int64]:
+        """The groups to cross-validate by: those of `group`, and one of its own for each row without duplicates."""
+        return np.where(self.group >= 0, self.group, self.n_groups + np.arange(len(self)))
+
+    @property
     def n_groups(self) -> int:
         """Number of groups."""
         return len(self.representative)

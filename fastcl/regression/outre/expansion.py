@@ -53,11 +53,11 @@ def reaches() -> npt.NDArray[np.float64]:
 def expand(tree: Tree, n_threads: int) -> npt.NDArray[np.float64]:
     """Return the terms of all nodes worth expanding, real parts above imaginary ones, and note in each where they are.
 
-    For every node l-th come those of m = 0, 1, ..., that is k = m + l, without their factor |z| |q|**(2 l) q**m.
+    Those of a node are listed by l, then by m = k - l, and come without their factor |z| |q|**(2 l) q**m.
     """
     counts = tree.nodes[:, STOP] - tree.nodes[:, START]
     orders = np.minimum(MOST_ORDERS, np.sqrt(4 * counts)).astype(np.int64)
-    orders[counts <= LEAF] = 0
+    orders[counts <= LEAF], orders[1] = 0, 0  # leaves are as fast point by point; the root holds whoever asks
     halves = (orders + 1) // 2
     ends = np.cumsum(halves * (orders - halves + 1))
     tree.nodes[1:, FIRST], tree.nodes[:, ORDER] = ends[:-1], orders
@@ -111,9 +111,9 @@ def add_moments(points, node, order, powers, terms):
 
 
 @kernel
-def add_expansion(asked, totals, node, order, terms, powers):
-    """Add the distances to all points of a node to the totals of points asked about, by terms of the first orders."""
-    write_powers(asked, node, order, powers)
+def add_expansion(asked, shares, totals, node, order, terms, powers):
+    """Add the distances to all points of a node, times shares, to the totals, by the terms of the first orders."""
+    write_powers(asked, shares, node, order, powers)
     begin = int(node[FIRST])
     for half in range((order + 1) >> 1):
         for m in range(order - 2 * half):
@@ -126,14 +126,17 @@ def add_expansion(asked, totals, node, order, terms, powers):
 
 
 @kernel
-def write_powers(asked, node, order, powers):
-    """Write |z|, |q|**2, and real and imaginary parts of 1, q, q**2, ..., with q in units of the radius."""
+def write_powers(asked, shares, node, order, powers):
+    """Write |z| times shares, |q|**2, and real and imaginary parts of 1, q, ..., with q in units of the radius.
+
+    Where a share is 0, q is too: the point asked about may be the centre.
+    """
     center_x, center_y, radius = node[X], node[Y], node[RADIUS]
     for j in range(asked.shape[1]):
         x, y = asked[0, j] - center_x, asked[1, j] - center_y
         square = x * x + y * y
-        scale = radius / square
-        powers[0, j], powers[1, j] = math.sqrt(square), scale * radius
+        scale = radius / square if shares[j] else 0.0
+        powers[0, j], powers[1, j] = shares[j] * math.sqrt(square), scale * radius
         powers[2, j], powers[3, j] = 1.0, 0.0
         powers[4, j], powers[5, j] = scale * x, -scale * y
     for k in range(6, 2 * order + 2, 2):

@@ -19,8 +19,21 @@ import numpy.typing as npt
 from fastcl.core.jit import kernel
 from fastcl.engine.threads import for_each, resolve_n_jobs
 from fastcl.regression.outre.expansion import MOST_ORDERS, expand, reaches
-from fastcl.regression.outre.tree import LEAF, Tree, X, Y, plant
-from fastcl.regression.outre.walk import AWAY_X, AWAY_Y, COUNT, ENTRIES, HIGH, LOW, N_LINES, ONE_IN, TOTAL, WITHIN, walk
+from fastcl.regression.outre.tree import LEAF, X, Y, plant
+from fastcl.regression.outre.walk import (
+    AWAY_X,
+    AWAY_Y,
+    COUNT,
+    ENTRIES,
+    HIGH,
+    LOW,
+    N_LINES,
+    ROUGH,
+    SMALL,
+    TOTAL,
+    WITHIN,
+    walk,
+)
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,23 +45,27 @@ MOST_AWAITED = 128.0
 FIRST_ERROR = 0.1
 
 #: Windows tried before a point is compared with all others.
-TRIES = 20
+TRIES = 64
 
-#: Rounding of a distance, with some to spare.
+#: Rounding of a distance, with some to spare; the width that a window without any grows from.
 ROUNDING = 1e-15
+TINY = 1e-100
+
+#: So many points are compared with all others: as fast, and there is nothing to compile first.
+FEW = 2048
 
 #: Points that are asked about in a row, at least, and parts of the whole, at most: each begins with all distances of
 #: its first point. Fixed, so that neither guesses nor roundings depend on the number of threads.
 FEWEST_ROWS = 2048
 MOST_PARTS = 64
 
-#: Lines beside those of the walk: distance of the last of the nearest as guessed, between which it is known to lie, and
-#: as found, -1 while it is not; sum of the distances to all nearest.
+#: Lines beside those of the walk, on the distance of the last of the nearest: as guessed, bounds of it, as found (-1
+#: while it is not); then the sum of the distances to all nearest.
 GUESS, LEAST, MOST, FOUND, SUM = range(N_LINES, N_LINES + 5)
 
 #: What guesses are made from: mean place of the points last asked about, mean distance of the last of their nearest,
 #: the direction in which it grows, mean error of the guesses per distance from that place, widest half window.
-AT_X, AT_Y, RADIUS, SLOPE_X, SLOPE_Y, ERROR, WIDEST = range(7)
+AT_X, AT_Y, LAST, SLOPE_X, SLOPE_Y, ERROR, WIDEST = range(7)
 
 
 def mean_nearest_distances(x: Any, y: Any, n_nearest: int, n_jobs: int | None = None) -> Floats:
@@ -73,16 +90,18 @@ def mean_nearest_distances(x: Any, y: Any, n_nearest: int, n_jobs: int | None = 
     >>> mean_nearest_distances(np.array([0.0, 3.0, 9.0]), np.array([0.0, 4.0, 12.0]), 2)
     array([2.5, 2.5, 5. ])
     """
-    n_threads = resolve_n_jobs(n_jobs)
-    tree = plant(np.stack([x, y]))
+    n_threads, points = resolve_n_jobs(n_jobs), np.stack([x, y])
+    if points.shape[1] <= FEW:
+        return np.array([_sum_by_all(points, row, n_nearest) for row in range(points.shape[1])]) / n_nearest
+    tree = plant(points)
     terms, reach = expand(tree, n_threads), reaches()
     sums = np.full(len(tree), np.nan)
 
     def work(rows: range) -> None:
-        first = np.partition(_distances(tree, rows[0]), n_nearest - 1)[n_nearest - 1]
-        sum_nearest(rows[0], rows[-1] + 1, first, n_nearest, tree.points, tree.nodes, terms, reach, sums)
+        last = np.partition(_distances(tree.points, rows[0]), n_nearest - 1)[n_nearest - 1]
+        sum_nearest(rows[0], rows[-1] + 1, last, n_nearest, tree.points, tree.nodes, terms, reach, sums)
         for row in rows[0] + np.flatnonzero(np.isnan(sums[rows[0] : rows[-1] + 1])):
-            sums[row] = np.partition(_distances(tree, row), n_nearest - 1)[:n_nearest].sum()
+            sums[row] = _sum_by_all(tree.points, int(row), n_nearest)
 
     for_each(_parts(len(tree)), work, n_threads)
     means = np.empty(len(tree))
@@ -90,11 +109,16 @@ def mean_nearest_distances(x: Any, y: Any, n_nearest: int, n_jobs: int | None = 
     return means
 
 
-def _distances(tree: Tree, row: int) -> Floats:
+def _distances(points: Floats, row: int) -> Floats:
     """Return the distances of a point to all."""
-    (x, y) = tree.points
+    x, y = points
     distances: Floats = np.sqrt((x - x[row]) ** 2 + (y - y[row]) ** 2)
     return distances
+
+
+def _sum_by_all(points: Floats, row: int, n_nearest: int) -> float:
+    """Return the sum of the distances of a point to its nearest, by those to all."""
+    return float(np.partition(_distances(points, row), n_nearest - 1)[:n_nearest].sum())
 
 
 def _parts(n_points: int) -> list[range]:
@@ -107,7 +131,7 @@ def _parts(n_points: int) -> list[range]:
 def sum_nearest(first, last, radius, n_nearest, points, nodes, terms, reaches, sums):
     """Write the sums of a range of points; those whose window was never right stay NaN."""
     asked, powers = np.zeros((N_LINES + 5, LEAF)), np.empty((2 * MOST_ORDERS + 4, LEAF))
-    kept = np.empty((2, LEAF, min(points.shape[1], 4096 + 8 * int(points.shape[1] ** 0.5) // 2 * 2)))
+    kept = np.empty((2, LEAF, min(points.shape[1], 4096 + 64 * int(points.shape[1] ** 0.5))))
     distances, stack = np.empty((LEAF, LEAF)), np.empty(64, np.int64)
     guide = np.array([points[0, first], points[1, first], radius, 0.0, 0.0, FIRST_ERROR, np.inf])
     for start in range(first, last, LEAF):
@@ -126,7 +150,7 @@ def sum_nearest(first, last, radius, n_nearest, points, nodes, terms, reaches, s
 @kernel
 def aim(asked, points, start, stop, guide):
     """Set the points to be asked about, the last one again in lanes left over, and guess their windows."""
-    x, y, radius = guide[AT_X], guide[AT_Y], guide[RADIUS]
+    x, y, radius = guide[AT_X], guide[AT_Y], guide[LAST]
     for j in range(LEAF):
         i = min(start + j, stop - 1)
         asked[X, j], asked[Y, j] = points[0, i], points[1, i]
@@ -140,39 +164,35 @@ def aim(asked, points, start, stop, guide):
 @kernel
 def settle(asked, kept, n_nearest, attempt):
     """Sum the nearest where they were found, set other windows for the others; return how many were."""
-    n_found, growth = 0, 8.0 ** (2 * attempt + 1)
+    n_found, growth = 0, 8.0 ** min(2 * attempt + 1, 40)
     for j in range(LEAF):
         below, low, high = asked[COUNT, j], asked[LOW, j], asked[HIGH, j]
+        margin, width = ROUNDING * high, max(high - low, TINY)
         if asked[FOUND, j] >= 0.0:
             n_found += 1
         elif below >= n_nearest:
-            asked[MOST, j] = low
-            asked[LOW, j], asked[HIGH, j] = max(asked[LEAST, j], low - growth * (high - low)), low
+            move(asked, j, asked[LEAST, j], low + margin, low - growth * width, low + margin)
         elif below + asked[WITHIN, j] < n_nearest:
-            asked[LEAST, j] = high
-            asked[LOW, j], asked[HIGH, j] = high, min(asked[MOST, j], high + growth * (high - low))
-        elif asked[ONE_IN, j] > 1.0 and high - low > ROUNDING * high:
-            asked[LEAST, j], asked[MOST, j] = low, high
-            narrow(asked, kept, j, (n_nearest - below) / asked[WITHIN, j])
+            move(asked, j, high - margin, asked[MOST, j], high - margin, high + growth * width)
+        elif asked[ENTRIES, j] > kept.shape[2] and width > 8 * margin:
+            middle = low + width * (n_nearest - below) / asked[WITHIN, j]
+            move(asked, j, low, high, middle - SMALL * width, middle + SMALL * width)
         else:
-            of_kept = (n_nearest - below) * high
-            asked[FOUND, j] = high
-            if asked[ONE_IN, j] == 1.0:
-                size = int(asked[ENTRIES, j])
-                asked[FOUND, j], of_kept = sum_lowest(kept[0, j], kept[1, j], size, n_nearest - below)
-            asked[SUM, j] = asked[TOTAL, j] + of_kept
-            n_found += 1
+            size = min(kept.shape[2], int(asked[ENTRIES, j]))
+            last, total = sum_lowest(kept[0, j], kept[1, j], size, n_nearest - below)
+            if asked[ROUGH, j] and width > 8 * margin:
+                move(asked, j, low, high, last - SMALL * width - margin, last + SMALL * width + margin)
+            else:
+                asked[FOUND, j], asked[SUM, j] = last, asked[TOTAL, j] + total
+                n_found += 1
     return n_found
 
 
 @kernel
-def narrow(asked, kept, j, share):
-    """Narrow a window to where, by the sample kept of it, a share of it is below."""
-    size = int(asked[ENTRIES, j] + asked[ONE_IN, j] - 1) // int(asked[ONE_IN, j])
-    sample = kept[0, j, :size]
-    sample.sort()
-    place, margin = int(share * size), 1 + 2 * int(size**0.5)
-    asked[LOW, j], asked[HIGH, j] = sample[max(0, place - margin)], sample[min(size - 1, place + margin)]
+def move(asked, j, least, most, low, high):
+    """Note bounds of the distance of the last of the nearest, and set the window as far as it lies in them."""
+    asked[LEAST, j], asked[MOST, j] = least, most
+    asked[LOW, j], asked[HIGH, j] = max(least, low), min(most, high)
 
 
 @kernel
@@ -214,7 +234,7 @@ def learn(asked, guide):
             away_x, away_y, within = away_x + asked[AWAY_X, j], away_y + asked[AWAY_Y, j], within + asked[WITHIN, j]
             entries, width = entries + asked[ENTRIES, j], width + asked[HIGH, j] - asked[LOW, j]
     if n_found:
-        guide[AT_X], guide[AT_Y], guide[RADIUS] = x / n_found, y / n_found, radius / n_found
+        guide[AT_X], guide[AT_Y], guide[LAST] = x / n_found, y / n_found, radius / n_found
         guide[SLOPE_X], guide[SLOPE_Y] = away_x / within, away_y / within
         guide[ERROR] = 0.5 * (guide[ERROR] + error / n_found)
         guide[WIDEST] = MOST_AWAITED * width / entries

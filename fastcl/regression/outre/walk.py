@@ -1,29 +1,36 @@
 """One walk through the tree for `LEAF` points at once: what lies nearer than a window of distances, and what in it.
 
-Each point asked about has a window [low, high] that its distance to the last of its nearest is thought to lie in. Nodes
-on the same side of all windows are settled as a whole; only leaves that some window crosses are looked at point by
-point. Distances in a window are kept, so that the caller can select among them.
+Each point asked about has a window [low, high] that its distance to the last of its nearest is thought to lie in. A
+node that no window cuts is settled as a whole; only leaves that some window cuts are looked at point by point.
+Distances in a window are kept, so that the caller can select among them. A window may turn out to be far too wide, and
+hold most of the data: nodes that are small beside it are kept by their centres, which tells where to look more closely.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from fastcl.core.jit import kernel
 from fastcl.regression.outre.expansion import add_expansion
 from fastcl.regression.outre.tree import HALF_X, HALF_Y, LEAF, ORDER, RADIUS, START, STOP, X, Y
 
 #: Lines of what is asked, `LEAF` columns: coordinates (lines X and Y), window and its squares; then what is found: sum
-#: and number of distances below the window, number within, how many entries these are, one in how many of which is
-#: kept, sum over these of the direction their points are seen away from; scratch.
-LOW, HIGH, LOW_SQUARE, HIGH_SQUARE, TOTAL, COUNT, WITHIN, ENTRIES, ONE_IN, AWAY_X, AWAY_Y, BELOW, UP_TO = range(2, 15)
-N_LINES = 15
+#: and number of distances below the window, number within, entries these take, and how many of them are only roughly
+#: known; sum of the directions in which points within are left behind. The last lines are of the node at hand.
+LOW, HIGH, LOW_SQUARE, HIGH_SQUARE, TOTAL, COUNT, WITHIN, ENTRIES, ROUGH, AWAY_X, AWAY_Y = range(2, 13)
+IS_BELOW, IS_WITHIN, BELOW, UP_TO = range(13, 17)
+N_LINES = 17
+
+#: A node in the middle of a window is one entry if its radius is at most this share of the window.
+SMALL = 1 / 16
 
 
 @kernel
 def walk(asked, kept, points, nodes, terms, reaches, powers, distances, stack):
     """Fill the lines of what is found, and `kept` with the distances in the windows and how often each occurs."""
-    asked[TOTAL:], asked[ONE_IN] = 0.0, 1.0
+    asked[TOTAL:] = 0.0
     for j in range(LEAF):
         asked[LOW_SQUARE, j] = max(asked[LOW, j], 0.0) ** 2
         asked[HIGH_SQUARE, j] = asked[HIGH, j] ** 2
@@ -32,19 +39,21 @@ def walk(asked, kept, points, nodes, terms, reaches, powers, distances, stack):
         height -= 1
         i = stack[height]
         node = nodes[i]
-        n_below, n_above = sides(asked, node)
+        n_below, n_within, n_above = sides(asked, node)
         if n_above == LEAF:
             continue
-        is_leaf = 2 * i >= nodes.shape[0]
-        order = needed_order(asked, node, reaches) if n_below == LEAF else 0
+        is_leaf, is_settled = 2 * i >= nodes.shape[0], n_below + n_within + n_above == LEAF
+        order = needed_order(asked, node, reaches) if is_settled and n_below else 0
         if node[RADIUS] == 0.0:
             meet_equal(asked, kept, node)
-        elif order:
-            add_expansion(asked, asked[TOTAL], node, order, terms, powers)
-            asked[COUNT] += node[STOP] - node[START]
-        elif n_below == LEAF and is_leaf:
-            add_all(asked, asked[TOTAL], points, int(node[START]), int(node[STOP]))
-            asked[COUNT] += node[STOP] - node[START]
+        elif is_settled and (order or is_leaf or not n_below):
+            if order:
+                add_expansion(asked, asked[IS_BELOW], asked[TOTAL], node, order, terms, powers)
+            elif n_below:
+                add_all(asked, asked[IS_BELOW], asked[TOTAL], points, int(node[START]), int(node[STOP]))
+            asked[COUNT] += asked[IS_BELOW] * (node[STOP] - node[START])
+            if n_within:
+                keep_whole(asked, kept, node)
         elif is_leaf:
             meet(asked, points, int(node[START]), int(node[STOP]), distances)
             keep(asked, kept, points, int(node[START]), int(node[STOP]), distances)
@@ -55,24 +64,31 @@ def walk(asked, kept, points, nodes, terms, reaches, powers, distances, stack):
 
 @kernel
 def sides(asked, node):
-    """Return for how many of the points asked about the whole node is nearer than the window, and farther."""
-    n_below = n_above = 0
-    x, y, half_x, half_y = node[X], node[Y], node[HALF_X], node[HALF_Y]
+    """Count for how many points a node is below the window, small and within, and above; note where below or within."""
+    n_below = n_within = n_above = 0
+    x, y, half_x, half_y, radius = node[X], node[Y], node[HALF_X], node[HALF_Y], node[RADIUS]
     for j in range(LEAF):
         dx, dy = abs(asked[X, j] - x), abs(asked[Y, j] - y)
         near_x, near_y = max(dx - half_x, 0.0), max(dy - half_y, 0.0)
         far_x, far_y = dx + half_x, dy + half_y
-        n_above += near_x * near_x + near_y * near_y > asked[HIGH_SQUARE, j]
-        n_below += far_x * far_x + far_y * far_y < asked[LOW_SQUARE, j]
-    return n_below, n_above
+        near, far = near_x * near_x + near_y * near_y, far_x * far_x + far_y * far_y
+        is_below = far < asked[LOW_SQUARE, j]
+        is_small = radius <= SMALL * (asked[HIGH, j] - asked[LOW, j])
+        is_within = is_small & (near >= asked[LOW_SQUARE, j]) & (far <= asked[HIGH_SQUARE, j])
+        asked[IS_BELOW, j], asked[IS_WITHIN, j] = 1.0 if is_below else 0.0, 1.0 if is_within else 0.0
+        n_below += is_below
+        n_within += is_within
+        n_above += near > asked[HIGH_SQUARE, j]
+    return n_below, n_within, n_above
 
 
 @kernel
 def needed_order(asked, node, reaches):
-    """Return how many orders of the expansion are enough for all points asked about; 0 if there are not so many."""
-    nearest = math.inf
+    """Return how many orders of the expansion are enough where the node is nearer; 0 if there are not so many."""
+    nearest, x, y = np.inf, node[X], node[Y]
     for j in range(LEAF):
-        nearest = min(nearest, (asked[X, j] - node[X]) ** 2 + (asked[Y, j] - node[Y]) ** 2)
+        if asked[IS_BELOW, j]:
+            nearest = min(nearest, (asked[X, j] - x) ** 2 + (asked[Y, j] - y) ** 2)
     square, most = node[RADIUS] ** 2, int(node[ORDER])
     if square > reaches[most] * nearest:
         return 0
@@ -83,14 +99,14 @@ def needed_order(asked, node, reaches):
 
 
 @kernel
-def add_all(asked, totals, points, start, stop):
-    """Add the distances to a range of points to the totals."""
+def add_all(asked, shares, totals, points, start, stop):
+    """Add the distances to a range of points, times shares, to the totals."""
     x, y = asked[X], asked[Y]
     for i in range(start, stop):
         xi, yi = points[0, i], points[1, i]
         for j in range(totals.size):
             dx, dy = x[j] - xi, y[j] - yi
-            totals[j] += math.sqrt(dx * dx + dy * dy)
+            totals[j] += shares[j] * math.sqrt(dx * dx + dy * dy)
 
 
 @kernel
@@ -135,18 +151,24 @@ def meet_equal(asked, kept, node):
 
 
 @kernel
+def keep_whole(asked, kept, node):
+    """Keep a small node as so many times the distance of its centre."""
+    count = node[STOP] - node[START]
+    for j in range(LEAF):
+        if asked[IS_WITHIN, j]:
+            dx, dy = asked[X, j] - node[X], asked[Y, j] - node[Y]
+            keep_one(asked, kept, j, node[X], node[Y], math.sqrt(dx * dx + dy * dy), count)
+            asked[ROUGH, j] += count
+
+
+@kernel
 def keep_one(asked, kept, j, x, y, distance, count):
-    """Keep one distance, or if there is no room for all an evenly spread sample, and note from where it is seen."""
+    """Keep a distance if there is room, and note from where it is seen."""
     asked[WITHIN, j] += count
-    place, skipped = divmod(int(asked[ENTRIES, j]), int(asked[ONE_IN, j]))
+    entry = int(asked[ENTRIES, j])
     asked[ENTRIES, j] += 1.0
-    if skipped:
-        return
-    if place == kept.shape[2]:
-        place //= 2
-        kept[:, j, :place] = kept[:, j, : 2 * place : 2]
-        asked[ONE_IN, j] *= 2.0
-    kept[0, j, place], kept[1, j, place] = distance, count
-    if distance > 0.0:
-        asked[AWAY_X, j] += count * (asked[X, j] - x) / distance
-        asked[AWAY_Y, j] += count * (asked[Y, j] - y) / distance
+    if entry < kept.shape[2]:
+        kept[0, j, entry], kept[1, j, entry] = distance, count
+        if distance > 0.0:
+            asked[AWAY_X, j] += count * (asked[X, j] - x) / distance
+            asked[AWAY_Y, j] += count * (asked[Y, j] - y) / distance
