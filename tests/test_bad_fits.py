@@ -535,8 +535,8 @@ ARGUMENTS = {
     "unknown": ({"epochs": 3}, TypeError, "`CleanLearning.fit` must be given arguments that it knows; got 'epochs'"),
     "no dict": ({"clf_kwargs": [1]}, TypeError, "`clf_kwargs`"),
     "a text": ({"clf_final_kwargs": "warm_start"}, TypeError, "`clf_final_kwargs`"),
-    "unknown": ({"clf_kwargs": {"epochs": 3}}, TypeError, "`clf.fit` must take the arguments"),
-    "unknown in the end": ({"clf_final_kwargs": {"epochs": 3}}, TypeError, "got 'epochs'"),
+    "unknown to clf": ({"clf_kwargs": {"epochs": 3}}, TypeError, "`clf.fit` must take the arguments"),
+    "unknown to clf in the end": ({"clf_final_kwargs": {"epochs": 3}}, TypeError, "got 'epochs'"),
     "no function": ({"validation_func": 5}, TypeError, "callable"),
 }
 

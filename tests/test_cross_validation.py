@@ -353,7 +353,7 @@ def test_cross_val_pred_probs_rejects_examples(X, error, match):
         (2.5, "be a number, a splitter or pairs of row numbers; got 2.5"),
         ("5", "got '5'"),
         (True, "got True"),
-        (13, "be at most 12 folds, the number of rows of the largest class; got 13"),
+        (13, "be at most the number of rows of the largest class, 12; got 13 folds"),
     ],
 )
 def test_cross_val_pred_probs_rejects_folds(cv_n_folds, match):

@@ -69,6 +69,7 @@ LISTS = {
     "sets": lambda y: [set(row) for row in as_lists(y)],
     "frozensets": lambda y: [frozenset(row) for row in as_lists(y)],
     "arrays": lambda y: [np.flatnonzero(row) for row in y],
+    "arrays of lists": lambda y: [np.array(row) for row in as_lists(y)],  # empty ones are of floats
     "arrays of float": lambda y: [np.flatnonzero(row).astype(float) for row in y],
     "lists of NumPy integers": lambda y: [list(np.flatnonzero(row)) for row in y],
     "lists of float": lambda y: [[float(k) for k in row] for row in as_lists(y)],

@@ -100,7 +100,9 @@ def test_linear_folds_take_rows_in_any_dense_form(form):
     X, y = make_rows(307, 7)
     X[:, 0] = X[:, 0].astype(np.float32)
     splits = draw_splits(307)
-    assert_close(predict_fast(LinearRegression(), form(X), y, splits), naive_predictions(MODELS[0], X, y, splits))
+    predicted = predict_fast(LinearRegression(), form(X), y, splits)
+    assert_close(predicted, naive_predictions(MODELS[0], X, y, splits))
+    np.testing.assert_array_equal(predicted, predict_fast(LinearRegression(), X, y, splits))
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.uint8, np.bool_, np.float16, np.float32])

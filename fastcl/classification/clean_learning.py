@@ -206,7 +206,8 @@ class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
         thresholds : array-like of shape (n_classes,), optional
             How probable a class must be to be confident, see `fastcl.filter.find_label_issues`.
         noise_matrix, inverse_noise_matrix : array-like of shape (n_classes, n_classes), optional
-            P(given | true) and P(true | given) if they are known; they decide the sample weights, not the issues.
+            P(given | true), given classes down, and P(true | given), true ones down, if they are known: columns sum to
+            1. They decide the sample weights, not the issues.
         save_space : bool
             Keep no table in the estimator.
         clf_kwargs : dict, optional
@@ -228,6 +229,8 @@ class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
             Before anything is fitted, if arguments are of a wrong kind, length or value, or do not go together.
         """
         given = labels if labels is None or pred_probs is not None else as_label_array("labels", labels)
+        if X is not None and given is not None and hasattr(given, "__len__"):
+            check_rows(self.prepare(X), len(given))
         wanted = self._wanted(thresholds, noise_matrix, inverse_noise_matrix)
         findings = self._find(self.prepare(X), given, pred_probs, wanted, groups, clf_kwargs, validation_func)
         table = findings.table(like=labels)
@@ -265,8 +268,8 @@ class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
         pred_probs, thresholds, noise_matrix, inverse_noise_matrix, groups, validation_func
             See `find_label_issues`.
         label_issues : DataFrame or array, optional
-            Which rows to leave out: a table with a column ``is_label_issue``, a boolean mask, or row numbers. Then
-            nothing is cross-validated.
+            Which rows to leave out: a table with a column ``is_label_issue``, a boolean mask (both in the order of the
+            rows, whatever their index), or row numbers. Then nothing is cross-validated.
         sample_weight : array-like of shape (n_samples,), optional
             Weights for the final training, in place of those derived from the noise; cut with the rows.
         clf_kwargs : dict, optional
@@ -303,6 +306,7 @@ class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
         weights = None if "sample_weight" in final_fit else self._weights(given, issues, noise)
         if weights is not None:
             final_fit["sample_weight"] = weights
+            table = issues_table(table, issues, {"sample_weight": weights})
         self.train(X, given, issues, final_fit)
         # Only now: a training that fails leaves everything as it was.
         self._keep(table, issues, noise)

@@ -11,6 +11,9 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+#: Letters of what came that a sentence shows.
+LONGEST = 300
+
 _PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
 
 
@@ -24,8 +27,14 @@ def sentence(name: str, rule: str, got: str = "", fix: str = "") -> str:
     """
     text = f"`{name}` must {rule}"
     if got:
-        text += f"; got {got}"
+        text += f"; got {_short(got)}"
     return f"{text}. {fix}".rstrip() if fix else f"{text}."
+
+
+def _short(got: str) -> str:
+    """Return what came in one line that can be read: an array may be printed over many."""
+    line = " ".join(got.split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 
 def check_option(name: str, value: Any, options: Collection[str]) -> None:
@@ -55,7 +64,7 @@ def check_number(name: str, value: Any, low: float, high: float = math.inf, *, w
     """
     if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
         raise TypeError(sentence(name, "be a whole number" if whole else "be a number", repr(value)))
-    if not low <= float(value) <= high:
+    if not low <= value <= high:  # type: ignore[operator]  # float() fails on large integers
         rule = f"be at least {low}" if high == math.inf else f"lie in [{low}, {high}]"
         raise ValueError(sentence(name, rule, f"{value}"))
 

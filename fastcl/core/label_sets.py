@@ -142,11 +142,13 @@ def _holds_collections(column: Any) -> bool:
 
 def _members(rows: list[Any]) -> tuple[npt.NDArray[np.int64], list[Any]]:
     """Return where the classes of each row start, and those of all rows one after the other."""
-    if not set(map(type, rows)) <= PLAIN:
+    kinds = set(map(type, rows))
+    are_arrays = kinds == {np.ndarray} and {(row.ndim, row.dtype) for row in rows} == {(1, rows[0].dtype)}
+    if not (are_arrays or kinds <= PLAIN):
         rows = [row if type(row) in PLAIN else _plain(row, i) for i, row in enumerate(rows)]
     offsets = np.zeros(len(rows) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, rows), np.int64, len(rows)), out=offsets[1:])
-    return offsets, list(chain.from_iterable(rows))
+    return offsets, np.concatenate(rows).tolist() if are_arrays else list(chain.from_iterable(rows))
 
 
 def _plain(row: Any, i: int) -> Collection[Any]:

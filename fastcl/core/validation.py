@@ -10,6 +10,8 @@ import numpy.typing as npt
 from fastcl.core.constants import MAX_DENSE_CLASSES, SLACK
 from fastcl.core.errors import sentence
 
+ONE_DIMENSION = "For two classes pass both columns, np.column_stack([1 - p, p]); for one label of several p[:, None]."
+
 
 def check_kind(name: str, array: Any) -> None:
     """Raise TypeError unless the array-like's dtype is a real number type that probabilities may have."""
@@ -20,7 +22,7 @@ def check_kind(name: str, array: Any) -> None:
 def check_shape(name: str, shape: tuple[int | None, ...]) -> None:
     """Raise ValueError unless `shape` is that of a non-empty matrix; an unknown length is None."""
     if len(shape) != 2 or shape[1] == 0:
-        fix = "For two classes pass both columns: np.column_stack([1 - p, p])." if len(shape) == 1 and shape[0] else ""
+        fix = ONE_DIMENSION if len(shape) == 1 and shape[0] else ""
         raise ValueError(sentence(name, "have shape (n_samples, n_classes)", f"shape {shape}", fix))
     if shape[0] == 0:
         raise ValueError(sentence(name, "have at least one row", f"shape {shape}"))

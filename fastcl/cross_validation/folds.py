@@ -136,8 +136,8 @@ def _check_number_of_folds(n_folds: int, labels: NDArray[Any], groups: Any) -> N
         raise ValueError(sentence("cv", "be at least 2 folds", str(n_folds)))
     largest = int(np.unique(labels, return_counts=True)[1].max())
     if n_folds > largest:
-        rule = f"be at most {largest} folds, the number of rows of the largest class"
-        raise ValueError(sentence("cv", rule, str(n_folds)))
+        rule = f"be at most the number of rows of the largest class, {largest}"
+        raise ValueError(sentence("cv", rule, f"{n_folds} folds"))
     if groups is not None and n_folds > (n_groups := len(np.unique(np.asarray(groups)))):
         raise ValueError(sentence("cv", f"be at most {n_groups} folds, the number of groups", str(n_folds)))
 

@@ -222,8 +222,8 @@ class CleanLearning(RegressorMixin, MetaEstimator):  # type: ignore[misc]
         y : array-like of shape (n_samples,)
             Given targets, finite numbers.
         label_issues : DataFrame or array, optional
-            Which rows to leave out: a table with a column ``is_label_issue``, a boolean mask, or row numbers. Then
-            nothing is cross-validated.
+            Which rows to leave out: a table with a column ``is_label_issue``, a boolean mask (both in the order of the
+            rows, whatever their index), or row numbers. Then nothing is cross-validated.
         find_label_issues_kwargs : dict, optional
             More arguments for `find_label_issues`.
         model_kwargs : dict, optional

@@ -95,7 +95,8 @@ class LinearFolds:
         quiet = partial(np.errstate, over="ignore", invalid="ignore")  # rows that are refused have infinite moments
         if problem.has_intercept:
             with quiet():
-                shift = X[:: max(1, len(X) // 1024)].mean(axis=0, dtype=np.float64)
+                sample = np.ascontiguousarray(X[:: max(1, len(X) // 1024)])  # sums depend on the layout
+                shift = sample.mean(axis=0, dtype=np.float64)
 
         def terms(block: slice) -> list[Floats]:
             with quiet():

@@ -115,7 +115,7 @@ def meet(asked, points, start, stop, distances):
     asked[BELOW:] = 0.0
     for i in range(start, stop):
         xi, yi, line = points[0, i], points[1, i], i - start
-        for j in range(LEAF):  # one loop of constant length: of five ways to write it the only one that vectorises
+        for j in range(LEAF):  # written as several loops, or of variable length, it takes up to five times as long
             dx, dy = asked[X, j] - xi, asked[Y, j] - yi
             distance = math.sqrt(dx * dx + dy * dy)
             is_below = distance < asked[LOW, j]
