@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.neighbors import compare
 from benchmarks.registry import quietly
+from benchmarks.suite import compare
 
 #: The reference keeps 8 n^2 bytes, and then some: more rows than this do not fit where benchmarks run.
 MOST_FOR_REFERENCE = 20_000
