@@ -9,10 +9,10 @@ from sklearn.datasets import load_digits, load_wine
 from sklearn.linear_model import Ridge
 from sklearn.metrics import average_precision_score, log_loss
 
+from fastcl.engine.block_sums import sum_blocks, wide_blocks
 from fastcl.filter import find_label_issues
 from fastcl.neighbors.build import build_knn_graph, query
 from fastcl.neighbors.graph import KNNGraph
-from fastcl.neighbors.model_free.block_sums import sum_blocks, wide_blocks
 from fastcl.neighbors.model_free.class_codes import class_codes
 from fastcl.neighbors.model_free.knn import WEIGHTS, knn_pred_probs
 from fastcl.neighbors.model_free.leave_one_out import STRENGTHS, loo_classifier, loo_pred_probs

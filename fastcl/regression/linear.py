@@ -20,9 +20,9 @@ import numpy.typing as npt
 
 from fastcl.core.arrays import as_matrix
 from fastcl.engine.blas import multiply, one_blas_thread_each
+from fastcl.engine.block_sums import sum_blocks
 from fastcl.engine.blocks import slices
 from fastcl.engine.threads import for_each, resolve_n_jobs
-from fastcl.neighbors.model_free.block_sums import sum_blocks
 from fastcl.regression.moments import choose, gather_groups, solve
 from fastcl.regression.refit import Refits
 from fastcl.regression.splits import CrossPredictor, Floats, Split

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastcl.engine.block_sums import sum_blocks, wide_blocks
 from fastcl.neighbors.features import Features
-from fastcl.neighbors.model_free.block_sums import sum_blocks, wide_blocks
 from fastcl.neighbors.model_free.nystrom import NystromMap, median_distance
 from fastcl.neighbors.scaling import Scaling
 

@@ -24,8 +24,8 @@ import numpy.typing as npt
 
 from fastcl.core.jit import kernel
 from fastcl.engine.blas import eigenvectors, multiply
+from fastcl.engine.block_sums import sum_blocks, wide_blocks
 from fastcl.engine.threads import for_each
-from fastcl.neighbors.model_free.block_sums import sum_blocks, wide_blocks
 
 Floats = npt.NDArray[np.floating[Any]]
 
