@@ -61,7 +61,7 @@ class MetaEstimator(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
     inner_name: ClassVar[str]
 
     #: What `score` says of an inner estimator that has no `score`.
-    metric: ClassVar[Callable[..., Any]]
+    _metric: ClassVar[Callable[..., Any]]
 
     #: Attributes that `save_space` forgets.
     forgettable: ClassVar[tuple[str, ...]] = ("label_issues_df_", "label_issues_mask_")
@@ -156,7 +156,7 @@ class MetaEstimator(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
             The higher, the better.
         """
         if not hasattr(self.fitted_inner, "score"):
-            return float(type(self).metric(y, self.predict(X), sample_weight=sample_weight))
+            return float(type(self)._metric(y, self.predict(X), sample_weight=sample_weight))
         return self._delegate("score", X, y, **params, sample_weight=sample_weight)
 
     def _delegate(self, method: str, X: Any, *args: Any, **params: Any) -> Any:

@@ -115,7 +115,7 @@ class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
     """
 
     inner_name = "clf"
-    metric = accuracy_score
+    _metric = accuracy_score
     forgettable = (
         "label_issues_df_",
         "label_issues_mask_",

@@ -112,7 +112,7 @@ class CleanLearning(RegressorMixin, MetaEstimator):  # type: ignore[misc]
     """
 
     inner_name = "model"
-    metric = r2_score
+    _metric = r2_score
     forgettable = ("label_issues_df_", "label_issues_mask_", "k_")
 
     # The names of `fit` that mean something to this class only; all others can be requested in pipelines.
