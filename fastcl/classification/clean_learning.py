@@ -15,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 
 from fastcl.classification.findings import Findings, LabelNoise, Wanted, find
 from fastcl.core.errors import check_number, sentence
-from fastcl.cross_validation.pred_probs import as_classes, as_classifier, as_label_array, cross_val_pred_probs
+from fastcl.cross_validation.pred_probs import as_classes, as_classifier, as_label_array, predict_held_out
 from fastcl.cross_validation.rows import as_rows, check_rows
 from fastcl.meta_estimator import (
     MetaEstimator,
@@ -380,13 +380,14 @@ class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
         """Return what is to be found, from given probabilities or those of a cross-validation."""
         if pred_probs is not None:
             return find(given, pred_probs, wanted)
-        given, classes, _ = as_classes("labels", given)
+        labels = as_classes("labels", given)
+        given, classes, _ = labels
         wanted.check(classes)
         self._check_folds(len(given) / len(classes))
-        pred_probs = cross_val_pred_probs(
+        pred_probs = predict_held_out(
             as_classifier("clf", self.inner()),
             X,
-            given,
+            labels,
             cv=self.cv_n_folds if self.cv is None else self.cv,
             groups=groups,
             n_jobs=self.n_jobs,

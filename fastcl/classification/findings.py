@@ -13,6 +13,7 @@ from fastcl.core import matrices
 from fastcl.core.arrays import as_table
 from fastcl.core.constants import MAX_DENSE_CLASSES
 from fastcl.core.errors import sentence
+from fastcl.core.filter_options import PruneOptions, check_options
 from fastcl.core.noise_matrices import (
     compute_noise_matrix_from_inverse,
     compute_py_inv_noise_matrix,
@@ -22,7 +23,7 @@ from fastcl.core.scores import Scoring
 from fastcl.core.validation import as_thresholds, check_matrix
 from fastcl.engine.run import Sweep
 from fastcl.engine.threads import resolve_n_jobs
-from fastcl.filter import PruneOptions, check_options, flag, sweep_for
+from fastcl.filter import flag, sweep_for
 from fastcl.meta_estimator import as_options
 
 Floats = npt.NDArray[np.float64]

@@ -62,6 +62,11 @@ class LabelSets:
         held = self.classes[self.offsets[0] : self.offsets[-1]]
         return np.bincount(held, minlength=self.n_classes)
 
+    def side_counts(self) -> npt.NDArray[np.int64]:
+        """Return how many rows do not have, and have, each class, shape (n_classes, 2)."""
+        counts = self.class_counts()
+        return np.column_stack([len(self) - counts, counts])
+
 
 def as_label_sets(
     labels: Any,

@@ -63,9 +63,7 @@ def calibrated(confident_joint: npt.ArrayLike, labels: Any) -> npt.NDArray[np.in
     from fastcl.core.side_joints import calibrate_sides, check_joints
 
     joints = check_joints(confident_joint)
-    sets = as_label_sets(labels, len(joints))
-    counts = sets.class_counts()
-    return calibrate_sides(joints, np.column_stack([len(sets) - counts, counts]))
+    return calibrate_sides(joints, as_label_sets(labels, len(joints)).side_counts())
 
 
 def joint_distributions(

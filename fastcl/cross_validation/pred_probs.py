@@ -14,6 +14,9 @@ from fastcl.core.errors import sentence, warn
 from fastcl.cross_validation.folds import Fold, classification_folds, run_folds
 from fastcl.cross_validation.rows import as_rows, check_rows, take_of_each, take_rows
 
+#: Labels as given, their sorted classes, and the position of each label among these.
+Labels = tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]
+
 ValidationFunc = Callable[[Any, NDArray[Any]], Mapping[str, Any]]
 
 
@@ -114,8 +117,37 @@ def cross_val_pred_probs(
     >>> bool(pred_probs[2, 0] > 0.5)
     True
     """
-    estimator = as_classifier("estimator", estimator)
-    given, classes, codes = as_classes("y", y)
+    return predict_held_out(
+        as_classifier("estimator", estimator),
+        X,
+        as_classes("y", y),
+        cv=cv,
+        groups=groups,
+        n_jobs=n_jobs,
+        seed=seed,
+        params=params,
+        validation_func=validation_func,
+        knn_graph=knn_graph,
+        verbose=verbose,
+    )
+
+
+def predict_held_out(
+    estimator: Any,
+    X: Any,
+    labels: Labels,
+    *,
+    cv: Any,
+    groups: Any,
+    n_jobs: int | None,
+    seed: Any,
+    params: Mapping[str, Any] | None,
+    validation_func: ValidationFunc | None,
+    knn_graph: Any = None,
+    verbose: bool,
+) -> NDArray[np.float64]:
+    """Do what `cross_val_pred_probs` is for, with an estimator and labels that are checked already."""
+    given, classes, codes = labels
     X = as_rows(X)
     check_rows(X, len(codes))
     if validation_func is not None and not callable(validation_func):
@@ -170,7 +202,7 @@ def fresh_copy(name: str, estimator: Any) -> Any:
         raise ValueError(sentence(name, rule, type(estimator).__name__, fix)) from error
 
 
-def as_classes(name: str, y: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
+def as_classes(name: str, y: Any) -> Labels:
     """Return labels as given, their sorted classes, and the position of each label among these."""
     from sklearn.utils.multiclass import check_classification_targets
 

@@ -82,11 +82,6 @@ class CellSource:
         """Say which row holds no probabilities."""
         raise_bad_rows(n_bad, first_bad, self.read(slice(first_bad, first_bad + 1))[0], exclusive=False)
 
-    def side_counts(self) -> npt.NDArray[np.int64]:
-        """Return how many rows do not have, and have, each class, shape (n_classes, 2)."""
-        counts = self.sets.class_counts()
-        return np.column_stack([len(self) - counts, counts])
-
     def name_classes(self, codes: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
         """Return class indices as the user names the classes."""
         names = self.sets.class_names
@@ -173,7 +168,7 @@ def sweep_cells(
     for other in others:
         first.sums.merge(other.sums)
         first.led += other.led
-    side_counts = source.side_counts()
+    side_counts = source.sets.side_counts()
     first.sums.counts += side_counts.reshape(-1)
     means = first.sums.finalize().reshape(-1, 2) if thresholds is None else thresholds
     return CellSweep(source, side_counts, means, _sorted(source, first.led, side_counts), n_jobs, verbose)
