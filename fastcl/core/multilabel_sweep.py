@@ -21,7 +21,7 @@ from fastcl.core.constants import SLACK
 from fastcl.core.errors import sentence
 from fastcl.core.jit import kernel
 from fastcl.core.reductions.thresholds import SelfConfidenceSums
-from fastcl.core.validation import check_kind
+from fastcl.core.validation import as_numbers, refuse_nan
 
 #: Cells that a loop runs over at a time, at least: the classes of one row alone are often too few to vectorise.
 STRETCH = 128
@@ -102,16 +102,11 @@ def off_diagonal_cells(block: CellBlock, thresholds: npt.NDArray[np.float64]) ->
 
 def as_side_thresholds(thresholds: npt.ArrayLike, n_classes: int) -> npt.NDArray[np.float64]:
     """Return thresholds of the sides (not in, in), of each class or of all alike, as float64 of shape (K, 2)."""
-    try:
-        array = np.asarray(thresholds)
-    except ValueError as error:
-        raise ValueError(sentence("thresholds", "be an array", "rows of different lengths")) from error
-    check_kind("thresholds", array)
+    array = as_numbers("thresholds", thresholds)
     if array.shape not in [(n_classes, 2), (2,)]:
         rule = f"have shape ({n_classes}, 2), a threshold for not having and one for having each class, or (2,)"
         raise ValueError(sentence("thresholds", rule, f"shape {array.shape}"))
-    if np.isnan(array).any():
-        raise ValueError(sentence("thresholds", "hold no NaN", "NaN"))
+    refuse_nan("thresholds", array)
     return np.broadcast_to(array.astype(np.float64), (n_classes, 2))
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fastcl.core.constants import TINY
 from fastcl.core.errors import sentence
 from fastcl.core.matrices import round_preserving_row_totals
-from fastcl.core.validation import check_kind
+from fastcl.core.validation import as_numbers, check_counts
 
 Ints = npt.NDArray[np.int64]
 
@@ -56,16 +56,10 @@ def removals(joints: npt.NDArray[np.number], min_examples_per_class: int, frac_n
 
 def check_joints(confident_joint: npt.ArrayLike, n_classes: int | None = None) -> npt.NDArray[np.number]:
     """Return a confident joint of shape (K, 2, 2) as an array of finite non-negative numbers, or raise."""
-    try:
-        joints = np.asarray(confident_joint)
-    except ValueError as error:
-        raise ValueError(sentence("confident_joint", "be an array", "rows of different lengths")) from error
-    check_kind("confident_joint", joints)
+    joints = as_numbers("confident_joint", confident_joint)
     if joints.ndim != 3 or joints.shape[1:] != (2, 2) or n_classes not in (None, len(joints)):
         size = "n_classes" if n_classes is None else str(n_classes)
         fix = "`fastcl.count.compute_confident_joint(..., multi_label=True)` makes one."
         raise ValueError(sentence("confident_joint", f"have shape ({size}, 2, 2)", f"shape {joints.shape}", fix))
-    if not (np.isfinite(joints).all() and (joints >= 0).all()):
-        worst = joints[~(np.isfinite(joints) & (joints >= 0))][0]
-        raise ValueError(sentence("confident_joint", "hold finite numbers of at least 0", f"{worst!s}"))
+    check_counts("confident_joint", joints)
     return joints

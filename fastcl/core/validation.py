@@ -93,28 +93,38 @@ def check_dense(what: str, n_classes: int) -> None:
 
 def check_matrix(name: str, matrix: Any, n_classes: int | None = None) -> npt.NDArray[Any]:
     """Return `matrix` as an array of shape (K, K) of finite non-negative numbers, or raise."""
-    array = _as_numbers(name, matrix)
+    array = as_numbers(name, matrix)
     K = n_classes if n_classes is not None else (array.shape[0] if array.ndim else 0)
     if array.shape != (K, K):
         size = "n_classes, n_classes" if n_classes is None else f"{K}, {K}"
         raise ValueError(sentence(name, f"have shape ({size})", f"shape {array.shape}"))
-    if not (np.isfinite(array).all() and (array >= 0).all()):
-        worst = array[~(np.isfinite(array) & (array >= 0))][0]
-        raise ValueError(sentence(name, "hold finite numbers of at least 0", f"{worst!s}"))
+    check_counts(name, array)
     return array
+
+
+def check_counts(name: str, array: npt.NDArray[Any]) -> None:
+    """Raise ValueError unless all numbers are finite and none is negative."""
+    bad = ~(np.isfinite(array) & (array >= 0))
+    if bad.any():
+        raise ValueError(sentence(name, "hold finite numbers of at least 0", f"{array[bad][0]!s}"))
 
 
 def as_thresholds(thresholds: Any, n_classes: int) -> npt.NDArray[np.float64]:
     """Return thresholds of shape (K,), (K, 1) or (1, K) as float64 of shape (K,), or raise ValueError."""
-    array = _as_numbers("thresholds", thresholds)
+    array = as_numbers("thresholds", thresholds)
     if array.shape not in [(n_classes,), (n_classes, 1), (1, n_classes)]:
         raise ValueError(sentence("thresholds", f"have shape ({n_classes},)", f"shape {array.shape}"))
-    if np.isnan(array).any():
-        raise ValueError(sentence("thresholds", "hold no NaN", "NaN"))
+    refuse_nan("thresholds", array)
     return array.reshape(n_classes).astype(np.float64)
 
 
-def _as_numbers(name: str, values: Any) -> npt.NDArray[Any]:
+def refuse_nan(name: str, array: npt.NDArray[Any]) -> None:
+    """Raise ValueError if a number is NaN."""
+    if np.isnan(array).any():
+        raise ValueError(sentence(name, "hold no NaN", "NaN"))
+
+
+def as_numbers(name: str, values: Any) -> npt.NDArray[Any]:
     """Return a small array of real numbers, or raise."""
     try:
         array = np.asarray(values)
