@@ -28,7 +28,7 @@ from sklearn.utils.validation import check_is_fitted
 from test_clean_learning import NAMES, noisy_blobs
 
 from fastcl.classification import CleanLearning
-from fastcl.meta_estimator import issues_given, issues_table
+from fastcl.given_issues import issues_given, issues_table
 
 pytestmark = pytest.mark.usefixtures("one_blas_thread")
 

@@ -17,13 +17,12 @@ from fastcl.classification.findings import Findings, LabelNoise, Wanted, find
 from fastcl.core.errors import check_number, sentence
 from fastcl.cross_validation.pred_probs import as_classes, as_classifier, as_label_array, predict_held_out
 from fastcl.cross_validation.rows import as_rows, check_rows
+from fastcl.given_issues import issues_given, issues_table
 from fastcl.meta_estimator import (
     MetaEstimator,
     as_options,
     found,
     inner_has,
-    issues_given,
-    issues_table,
     takes_sample_weight,
     without_weights,
 )

@@ -20,12 +20,11 @@ from fastcl.core.targets import as_targets
 from fastcl.cross_validation.folds import as_random_state
 from fastcl.cross_validation.pred_probs import fresh_copy
 from fastcl.cross_validation.rows import as_rows, check_rows
+from fastcl.given_issues import issues_given, issues_table
 from fastcl.meta_estimator import (
     MetaEstimator,
     as_options,
     found,
-    issues_given,
-    issues_table,
     without_weights,
 )
 from fastcl.regression.linear import fastest
