@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.constants import SLACK, UNREACHABLE_THRESHOLD
+from fastcl.core.constants import SLACK
 from fastcl.core.errors import check_number, sentence
 from fastcl.core.jit import kernel
 from fastcl.core.reductions.thresholds import SelfConfidenceSums
+from fastcl.core.scores import Score, Scoring
 from fastcl.core.sweep import Block, RowSummary
 from fastcl.engine.blocks import Source, as_read_only, open_source
-from fastcl.engine.run import question_columns, sweep_rows
-from fastcl.neighbors.graph import graph_of_itself
+from fastcl.engine.run import question_columns, scored_sweep, sweep_rows
+from fastcl.neighbors.graph import KNNGraph, graph_of_itself
 
 __all__ = ["Ambiguous", "find_ambiguous", "find_well_labeled"]
 
@@ -116,9 +117,39 @@ def find_ambiguous(
     """
     check_number("threshold", threshold, 0, 1)
     source = open_source(labels, pred_probs, class_names=class_names)
-    scores = _sweep(source, graph, n_jobs).agreement
-    cut = float(threshold * np.median(scores))
-    return Ambiguous(scores < cut, scores, float(scores.mean()), float(threshold), cut)
+    return judge(_sweep(source, graph, n_jobs).agreement, threshold)
+
+
+def judge(agreement: npt.NDArray[np.float64], threshold: float = THRESHOLD) -> Ambiguous:
+    """Return which rows annotators agree on less probably than on `threshold` times the median row."""
+    check_number("threshold", threshold, 0, 1)
+    cut = float(threshold * np.median(agreement))
+    return Ambiguous(agreement < cut, agreement, float(agreement.mean()), float(threshold), cut)
+
+
+def agreement_with(
+    codes: npt.NDArray[np.int32], graph: KNNGraph | None, rows: npt.NDArray[np.int64] | None = None
+) -> Score:
+    """Return what tells, for each row of a block, how probably two annotators would agree.
+
+    `codes` are the labels of all rows, -1 where there is none; blocks are of `rows`, None for all.
+    """
+    if graph is None:
+        return lambda block, _: _agreement(block, codes, None)
+    indices = as_read_only(graph.indices if rows is None else graph.indices[rows], np.int32)
+    return lambda block, _: _agreement(block, codes, indices)
+
+
+def agreement(
+    source: Source,
+    codes: npt.NDArray[np.int32],
+    graph: KNNGraph | None,
+    rows: npt.NDArray[np.int64] | None = None,
+    n_jobs: int | None = None,
+) -> npt.NDArray[np.float64]:
+    """Return how probably two annotators would agree on each row of a source; see `agreement_with`."""
+    also = agreement_with(codes, graph, rows)
+    return scored_sweep(source, Scoring("self_confidence"), also=also, n_jobs=n_jobs).extra
 
 
 def find_well_labeled(
@@ -207,7 +238,6 @@ def _sweep(source: Source, graph: Any, n_jobs: int | None) -> _Swept:
     (sums,), rows = sweep_rows(
         source,
         [SelfConfidenceSums],
-        thresholds=np.full(source.n_classes, UNREACHABLE_THRESHOLD),  # of no use here, but scores are made with them
         score=lambda block, _: _agreement(block, given, indices),
         n_jobs=n_jobs,
     )
@@ -254,12 +284,16 @@ def _votes_for_given(labels: npt.NDArray[np.int32], indices: npt.NDArray[np.int3
 
 @kernel
 def score_agreement(p, indices, labels, votes, scores):
-    """scores[i] = sum q**2 with q[k] ~ p[i, k] (1 + votes[k]); `votes` is scratch of K zeros, and left so."""
+    """scores[i] = sum q**2 with q[k] ~ p[i, k] (1 + votes[k]); `votes` is scratch of K zeros, and left so.
+
+    A label of -1 votes for nothing.
+    """
     n, K = p.shape
     k = indices.shape[1]
     for i in range(n):
         for j in range(k):
-            votes[labels[indices[i, j]]] += 1.0 / k
+            if labels[indices[i, j]] >= 0:
+                votes[labels[indices[i, j]]] += 1.0 / k
         total, squares = 0.0, 0.0
         for c in range(K):
             total += max(np.float64(p[i, c]), 0.0) * (1.0 + votes[c])
@@ -267,8 +301,7 @@ def score_agreement(p, indices, labels, votes, scores):
             q = max(np.float64(p[i, c]), 0.0) * (1.0 + votes[c]) / total if total > 0 else 0.0
             squares += q * q
         scores[i] = squares if total > 0 else 1.0 / K
-        for j in range(k):
-            votes[labels[indices[i, j]]] = 0.0
+        votes[:] = 0.0
 
 
 @kernel

@@ -234,13 +234,7 @@ def health_summary(
     """
     data = _Data(labels, pred_probs, class_names, num_examples, joint, confident_joint)
     facts = _facts(data, multi_label, "The health summary")
-    like = (pred_probs, labels)
-    summary = {
-        "overall_label_health_score": facts.health,
-        "joint": facts.joint,
-        "classes_by_label_quality": _class_table(facts, like),
-        "overlapping_classes": _pair_table(facts, asymmetric, like),
-    }
+    summary = _summary(facts, asymmetric, (pred_probs, labels))
     _log(verbose, "%.0f%% of %s labels look right", 100 * facts.health, facts.num_examples)
     _log(verbose, "classes, worst first:\n%s", summary["classes_by_label_quality"])
     _log(verbose, "pairs of classes, most mixed up first:\n%s", summary["overlapping_classes"])
@@ -295,6 +289,30 @@ def _facts(data: _Data, multi_label: bool, dense: str = "") -> _Facts:
             raise ValueError(sentence("class_names", rule, f"{len(names)} names"))
     health = 1 - sweep.n_issues / num_examples if sweep else float(joint.trace())
     return _Facts(joint, num_examples, health, names)
+
+
+def health_of_sweep(sweep: Sweep, *, asymmetric: bool = False, like: tuple[Any, ...] = ()) -> dict[str, Any]:
+    """Return what `health_summary` does, of data that were swept already.
+
+    Only the overall score where there are too many classes for a matrix.
+    """
+    from fastcl.core.constants import MAX_DENSE_CLASSES
+    from fastcl.core.matrices import normalise
+
+    health = 1 - sweep.n_issues / len(sweep.labels)
+    if sweep.source.n_classes > MAX_DENSE_CLASSES:
+        return {"overall_label_health_score": health}
+    joint = normalise(sweep.joint if isinstance(sweep.joint, np.ndarray) else sweep.joint.to_dense())
+    return _summary(_Facts(joint, len(sweep.labels), health, sweep.source.class_names), asymmetric, like)
+
+
+def _summary(facts: _Facts, asymmetric: bool, like: tuple[Any, ...]) -> dict[str, Any]:
+    return {
+        "overall_label_health_score": facts.health,
+        "joint": facts.joint,
+        "classes_by_label_quality": _class_table(facts, like),
+        "overlapping_classes": _pair_table(facts, asymmetric, like),
+    }
 
 
 def _sweep(data: _Data, dense: str) -> Sweep:

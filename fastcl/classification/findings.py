@@ -158,6 +158,11 @@ def find(labels: Any, pred_probs: Any, wanted: Wanted, class_names: Sequence[Has
         n_jobs=wanted.prune.n_jobs,
         verbose=wanted.prune.verbose,
     )
+    return conclude(sweep, wanted)
+
+
+def conclude(sweep: Sweep, wanted: Wanted) -> Findings:
+    """Draw every conclusion from a sweep."""
     wanted.check(_classes(sweep))
     noise = _noise(sweep, wanted)
     prune = wanted.prune

@@ -50,6 +50,13 @@ class LabelSets:
         offsets = self.offsets[start : max(start, stop) + 1]
         return LabelSets(offsets, self.classes, self.n_classes, self.class_names)
 
+    def take(self, rows: npt.NDArray[np.int64]) -> LabelSets:
+        """Return some rows, as a copy."""
+        sizes = np.diff(self.offsets)[rows]
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        places = np.repeat(self.offsets[rows] - offsets[:-1], sizes) + np.arange(offsets[-1])
+        return LabelSets(offsets, self.classes[places], self.n_classes, self.class_names)
+
     def indicators(self, rows: slice = slice(None)) -> npt.NDArray[np.uint8]:
         """Return whether rows have classes, as a fresh matrix of shape (number of rows, n_classes)."""
         offsets = self[rows].offsets
@@ -81,7 +88,7 @@ def as_label_sets(
     ----------
     labels : a list, tuple, object array or column of lists, sets, tuples or arrays, one a row, of class indices in
         [0, n_classes) or of names; or a 0/1 or boolean matrix of shape (n_samples, n_classes): array, table, sparse.
-        A row may have no class.
+        A row may have no class. `LabelSets` are that already.
     n_classes : number of columns of `pred_probs`
     class_names : what the user says that the columns of `pred_probs` stand for, in their order
     columns : what the columns are called, if they come from a table. Without either, names are those of the columns
@@ -95,6 +102,8 @@ def as_label_sets(
         If a class is missing, fractional, out of range or none of the names, if a matrix holds something else than
         0 and 1 or has another number of columns, or if lists look like the rows of a 0/1 matrix.
     """
+    if isinstance(labels, LabelSets):
+        return labels
     if hasattr(labels, "nnz"):
         offsets, classes = _of_sparse(labels, n_classes)
         return LabelSets(offsets, classes, n_classes, _names(n_classes, class_names, columns))

@@ -25,8 +25,8 @@ from fastcl.core.errors import check_option, sentence
 from fastcl.core.jit import kernel
 from fastcl.core.sweep import Block, RowSummary
 
-#: Returns one number, or a few, for each row of a swept block, given the thresholds.
-Score = Callable[[Block, npt.NDArray[np.float64]], npt.NDArray[Any]]
+#: Returns one number, or a few, for each row of a swept block, given the thresholds if they are known.
+Score = Callable[[Block, Any], npt.NDArray[Any]]
 
 #: Rows scored at a time, for whatever comes in between to stay in a cache.
 ROWS_AT_A_TIME = 1 << 14

@@ -91,15 +91,22 @@ def open_source(labels: Any, pred_probs: Any, *, class_names: Sequence[Hashable]
         labels = open_npy("labels", labels)
     values, columns = as_pred_probs(pred_probs)
     encoded = as_labels(labels, values.shape[1], class_names, columns=columns)
-    codes = as_read_only(encoded.codes, np.int32)
-    check_same_length(len(codes), values.shape[0])
+    check_same_length(len(encoded.codes), values.shape[0])
+    return source_of_codes(encoded.codes, values, encoded.class_names)
+
+
+def source_of_codes(
+    codes: npt.NDArray[np.int32], values: RowReader, class_names: npt.NDArray[Any] | None = None
+) -> Source:
+    """Return labels that are class indices, and probabilities whose rows can be read, as a source."""
+    labels = as_read_only(codes, np.int32)
     return Source(
         n_rows=values.shape[0],
         n_classes=values.shape[1],
         dtype=working_dtype(values.dtype),
-        labels=codes,
-        class_names=encoded.class_names,
-        open_pieces=lambda: array_pieces(codes, values),
+        labels=labels,
+        class_names=class_names,
+        open_pieces=lambda: array_pieces(labels, values),
     )
 
 

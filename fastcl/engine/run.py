@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.alignment import warn_if_permuted
-from fastcl.core.constants import SLACK, UNREACHABLE_THRESHOLD
+from fastcl.core.constants import SLACK
 from fastcl.core.lazily import kept
 from fastcl.core.matrices import calibrate
 from fastcl.core.pair_margins import LargestMargins, Pairs
@@ -39,7 +39,7 @@ class Sweep:
     """What one sweep over labels and probabilities leaves behind.
 
     `raw_joint` is the confident joint before calibration, `n_issues` the number of its off-diagonal rows that
-    their given label does not win, `scores` the score of every row, if one was asked for.
+    their given label does not win, `scores` the score of every row, `extra` what one more function said of each.
     """
 
     source: Source
@@ -51,6 +51,7 @@ class Sweep:
     raw_joint: npt.NDArray[np.int64] | SparseJoint
     n_issues: int
     n_threads: int
+    extra: npt.NDArray[Any]
 
     @kept
     def joint(self) -> npt.NDArray[np.int64] | SparseJoint:
@@ -121,7 +122,7 @@ def sweep_rows(
         sweep(block, thresholds)
         for state in states:
             state.update(block)
-        rows.keep(block, None if score is None or thresholds is None else score(block, thresholds))
+        rows.keep(block, None if score is None else score(block, thresholds))
 
     *states, validity = _fold(source, [*statistics, Validity], update, "sweep", n_jobs, verbose)
     n_bad, first_bad = validity.finalize()
@@ -135,13 +136,14 @@ def confident_sweep(
     *,
     thresholds: npt.NDArray[np.float64] | None = None,
     scoring: Scoring | None = None,
+    also: Score | None = None,
     n_jobs: int | None = None,
     verbose: bool = False,
 ) -> Sweep:
     """Read the data once for everything; adjusted scores need one probability a row before.
 
     Without given thresholds the confident classes are settled after the sweep, and the few rows whose summary does
-    not tell are read once more.
+    not tell are read once more. `also` maps rows to one more number, without thresholds.
     """
     scoring = scoring or Scoring("self_confidence")
     if thresholds is None and scoring.adjust_pred_probs:
@@ -152,22 +154,28 @@ def confident_sweep(
         source,
         at_once if thresholds is None else at_once + of_confident,
         thresholds=thresholds,
-        score=scoring.of_block(),
+        score=_side_by_side(scoring.of_block(), also),
         entropy=scoring.needs_entropy,
         n_jobs=n_jobs,
         verbose=verbose,
     )
-    labels, summary, scores = rows.close()
+    labels, summary, columns = rows.close()
     n_threads = resolve_n_jobs(n_jobs)
     if thresholds is None:
         thresholds = sums.finalize()
         settle_all(source, labels, summary, thresholds, n_threads)
         states = fold_summary(labels, summary, of_confident, source.n_classes, n_threads)
-    if not scoring.adjust_pred_probs:
-        scores = scoring.of_summary(summary, source.n_classes)
+    scores = columns[:, 0] if scoring.adjust_pred_probs else scoring.of_summary(summary, source.n_classes)
     question_columns(source, labels, summary)
     joint, n_issues = (state.finalize() for state in states)
-    return Sweep(source, labels, summary, scores, sums.counts, thresholds, joint, n_issues, n_threads)
+    extra = columns[:, -1] if also else np.empty(0)
+    return Sweep(source, labels, summary, scores, sums.counts, thresholds, joint, n_issues, n_threads, extra)
+
+
+def _side_by_side(*columns: Score | None) -> Score | None:
+    """Return one function for those that are wanted, of the numbers of all of them in columns; None if none is."""
+    wanted = [column for column in columns if column is not None]
+    return (lambda *seen: np.column_stack([column(*seen) for column in wanted])) if wanted else None
 
 
 def settle_all(
@@ -222,15 +230,14 @@ def scored_sweep(
     source: Source, scoring: Scoring, *, also: Score | None = None, n_jobs: int | None = None, verbose: bool = False
 ) -> ScoredRows:
     """Score all rows, in one pass unless the score needs thresholds first; `also` maps rows to one more number."""
-    thresholds = np.full(source.n_classes, UNREACHABLE_THRESHOLD)
+    thresholds = None
     if scoring.adjust_pred_probs:
         thresholds = sum_self_confidence(source, n_jobs=n_jobs, verbose=verbose).finalize()
-    wanted = [column for column in (scoring.of_block(), also) if column]
     _, rows = sweep_rows(
         source,
         [],
-        thresholds=thresholds if wanted else None,
-        score=(lambda *seen: np.column_stack([column(*seen) for column in wanted])) if wanted else None,
+        thresholds=thresholds,
+        score=_side_by_side(scoring.of_block(), also),
         entropy=scoring.needs_entropy,
         n_jobs=n_jobs,
         verbose=verbose,

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.errors import check_number, check_option, sentence, warn
+from fastcl.engine.blas import one_blas_thread_each
 from fastcl.engine.progress import Progress
 from fastcl.engine.threads import resolve_n_jobs
 from fastcl.neighbors.duplicates.expansion import expand_copies, expand_duplicates
@@ -16,7 +17,8 @@ from fastcl.neighbors.features import Features, as_features, in_layout_of
 from fastcl.neighbors.graph import KNNGraph
 from fastcl.neighbors.metrics import check_metric
 from fastcl.neighbors.scaling import Scaling, choose_scaling
-from fastcl.neighbors.search.methods import METHODS, Search
+from fastcl.neighbors.search.methods import METHODS, Found, Search
+from fastcl.neighbors.search.space import Points, Space, make_points
 
 #: Up to this many rows more neighbours than there are others is no mistake: there just are no more.
 FEW_ROWS = 10
@@ -170,34 +172,69 @@ def query(
     array([[2]], dtype=int32)
     """
     check_option("method", method, METHODS)
-    data, hashes = _data_of(graph, features, n_jobs)
-    new = as_features(new_features, "new_features")
-    if new.n_features != data.n_features:
-        rule = f"have {data.n_features} columns, as the graph's data"
-        raise ValueError(sentence("new_features", rule, f"{new.n_features}"))
-    k = graph.k if n_neighbors is None else n_neighbors
-    check_number("n_neighbors", k, 1, len(data), whole=True)
-    new = in_layout_of(data, new)
-    codes, distinct = _distinct_rows(data, graph.metric, hashes, n_jobs)
-    with Progress("neighbours", len(new), wanted=verbose) as progress:
-        search = Search(graph.metric, method, resolve_n_jobs(n_jobs), progress)
-        scaled = _scaled(new, graph.scaling), _scaled(data, graph.scaling)
-        found = search.between(*scaled, distinct, min(k, len(distinct)))
-    distances, indices = found.distances, found.indices
-    if len(distinct) < len(data):
-        distances, indices = expand_copies(distances, indices, codes, k, n_jobs=n_jobs)
-    return KNNGraph(
-        distances.astype(np.result_type(new.dtype, data.dtype), copy=False),
-        indices,
-        graph.metric,
-        len(data),
-        found.method,
-        found.recall,
-        graph.scaling,
-        graph.fingerprint,
-        data.given,
-        is_query=True,
-    )
+    searched = SearchedRows(graph, features, n_jobs=n_jobs)
+    return searched.nearest(new_features, n_neighbors, method=method, n_jobs=n_jobs, verbose=verbose)
+
+
+class SearchedRows:
+    """The data of a graph, read once and kept as a search wants them: for many queries, see `query`.
+
+    Memory: a float32 copy of the features, from the first query on.
+    """
+
+    def __init__(self, graph: KNNGraph, features: Any = None, *, n_jobs: int | None = None) -> None:
+        self.graph = graph
+        self.data, self.hashes = _data_of(graph, features, n_jobs)
+        self._codes, self._distinct = _distinct_rows(self.data, graph.metric, self.hashes, n_jobs)
+        self._scaled = _scaled(self.data, graph.scaling)
+        self._points: Points | None = None
+
+    def nearest(
+        self,
+        new_features: Any,
+        n_neighbors: int | None = None,
+        *,
+        method: str = "auto",
+        n_jobs: int | None = None,
+        verbose: bool = False,
+    ) -> KNNGraph:
+        """Return the nearest rows for each new row."""
+        data, graph = self.data, self.graph
+        new = as_features(new_features, "new_features")
+        if new.n_features != data.n_features:
+            rule = f"have {data.n_features} columns, as the graph's data"
+            raise ValueError(sentence("new_features", rule, f"{new.n_features}"))
+        k = graph.k if n_neighbors is None else n_neighbors
+        check_number("n_neighbors", k, 1, len(data), whole=True)
+        new = in_layout_of(data, new)
+        with Progress("neighbours", len(new), wanted=verbose) as progress:
+            search = Search(graph.metric, method, resolve_n_jobs(n_jobs), progress)
+            found = self._find(search, _scaled(new, graph.scaling), min(k, len(self._distinct)))
+        distances, indices = found.distances, found.indices
+        if len(self._distinct) < len(data):
+            distances, indices = expand_copies(distances, indices, self._codes, k, n_jobs=n_jobs)
+        return KNNGraph(
+            distances.astype(np.result_type(new.dtype, data.dtype), copy=False),
+            indices,
+            graph.metric,
+            len(data),
+            found.method,
+            found.recall,
+            graph.scaling,
+            graph.fingerprint,
+            data.given,
+            is_query=True,
+        )
+
+    def _find(self, search: Search, new: Features, k: int) -> Found:
+        if not search._is_for_products(self._scaled):
+            return search.between(new, self._scaled, self._distinct, k)
+        with one_blas_thread_each():
+            if self._points is None:
+                space = Space.of(self._scaled, search.metric)
+                self._points = make_points(space, self._scaled, self._distinct, search.n_threads)
+            new_points = make_points(self._points.space, new, np.arange(len(new)), search.n_threads)
+            return search._among_points(new_points, self._points, k)
 
 
 def _distinct_rows(
@@ -234,7 +271,12 @@ def _choose_scale(scale: str | None, features: Features, metric: str | None) -> 
         scaling, metric = choose_scaling(features.values, metric)
     else:
         scaling = None
-    return scaling, metric or ("cosine" if features.n_features > 3 else "euclidean")
+    return scaling, metric or default_metric(features.n_features)
+
+
+def default_metric(n_features: int) -> str:
+    """Return the metric of the reference: angles say little of few columns."""
+    return "cosine" if n_features > 3 else "euclidean"
 
 
 def _scaled(features: Features, scaling: Scaling | None) -> Features:

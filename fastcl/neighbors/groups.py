@@ -153,12 +153,35 @@ def underperforming_group(
     ... ).cluster_id
     8
     """
-    check_number("eps", eps, 0)
-    check_number("min_samples", min_samples, 1, whole=True)
-    check_number("min_cluster_samples", min_cluster_samples, 1, whole=True)
-    check_number("threshold", threshold, 0, 1)
-    eps = float(eps)
+    _check_options(eps, min_samples, min_cluster_samples, threshold)
     self_confidence = _self_confidence(labels, pred_probs, class_names, n_jobs)
+    return find_worst_group(
+        self_confidence,
+        graph,
+        cluster_ids=cluster_ids,
+        eps=eps,
+        min_samples=min_samples,
+        min_cluster_samples=min_cluster_samples,
+        threshold=threshold,
+    )
+
+
+def find_worst_group(
+    self_confidence: Floats,
+    graph: Any = None,
+    *,
+    cluster_ids: Any = None,
+    eps: float = EPS,
+    min_samples: int = MIN_SAMPLES,
+    min_cluster_samples: int = 5,
+    threshold: float = 0.1,
+) -> UnderperformingGroup:
+    """Find the group of similar rows whose self-confidence is lowest; see `underperforming_group`.
+
+    Rows whose self-confidence is NaN count nowhere: they have no label.
+    """
+    _check_options(eps, min_samples, min_cluster_samples, threshold)
+    eps = float(eps)
     n_samples = len(self_confidence)
     if cluster_ids is not None:
         if (eps, min_samples) != (EPS, MIN_SAMPLES):
@@ -171,8 +194,17 @@ def underperforming_group(
         ids = dbscan(graph, eps=eps, min_samples=min_samples)
         middle = np.median(graph.distances[:, max(min_samples - 2, 0)])
         advice = f"`eps` is {eps:g}; half of all rows would be at a core from {middle:.3g} on."
+    ids = np.where(np.isnan(self_confidence), NOISE, ids)
     clusters, places, sizes = _large_clusters(ids, min_cluster_samples, advice)
     return _judge(ids, clusters, places, sizes, self_confidence, float(threshold), cluster_ids is None)
+
+
+def _check_options(eps: Any, min_samples: Any, min_cluster_samples: Any, threshold: Any) -> None:
+    """Raise unless each option is a number in its range."""
+    check_number("eps", eps, 0)
+    check_number("min_samples", min_samples, 1, whole=True)
+    check_number("min_cluster_samples", min_cluster_samples, 1, whole=True)
+    check_number("threshold", threshold, 0, 1)
 
 
 def dbscan(graph: KNNGraph, *, eps: float = EPS, min_samples: int = MIN_SAMPLES) -> Ids:

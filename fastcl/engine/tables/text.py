@@ -45,6 +45,10 @@ class TextTable(ABC):
         frame = self._read_columns(list(dict.fromkeys([str(label), *columns])), label)
         return whole_numbers(frame[label]), _probabilities(frame, columns)
 
+    def read_all(self) -> Any:
+        """Return all columns as a frame, each of the type that its values have."""
+        return self._read_columns(self.names, None)
+
     def read_probabilities(self, without: str | None) -> Probabilities:
         """Return the one column of lists, or else all columns of numbers.
 
@@ -100,19 +104,22 @@ class JsonlTable(TextTable):
     """One JSON object a line; blank lines do not count."""
 
     def _read_names(self) -> list[str]:
-        with self.path.open("rb") as file:
-            first = next(self._objects(file), None)
+        first = next(self.records(), None)
         if first is None:
             raise self._no_object(f"{self.path.name!r} without any")
         return list(first)
 
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Yield the objects, one line at a time."""
+        with self.path.open("rb") as file:
+            yield from self._objects(file)
+
     def _read_columns(self, columns: list[str], label: str | None) -> Any:
         import pandas as pd
 
-        with self.path.open("rb") as file:
-            rows = ({column: record.get(column) for column in columns} for record in self._objects(file))
-            batches = iter(partial(lambda: list(islice(rows, LINES))), [])
-            return pd.concat([pd.DataFrame(batch, columns=columns) for batch in batches], ignore_index=True)
+        rows = ({column: record.get(column) for column in columns} for record in self.records())
+        batches = iter(partial(lambda: list(islice(rows, LINES))), [])
+        return pd.concat([pd.DataFrame(batch, columns=columns) for batch in batches], ignore_index=True)
 
     def _objects(self, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         for number, line in enumerate(lines, 1):
