@@ -23,6 +23,7 @@ _MODULES = frozenset(
         "count",
         "cross_validation",
         "data_valuation",
+        "datalab",
         "dataset",
         "experimental",
         "filter",
@@ -35,12 +36,17 @@ _MODULES = frozenset(
     }
 )
 
-__all__ = ["__version__", *sorted(_MODULES)]
+#: Classes that users know by the name of the package, and where they are.
+_CLASSES = {"Datalab": "fastcl.datalab"}
+
+__all__ = ["Datalab", "__version__", *sorted(_MODULES)]
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f"fastcl.{name}")
+    if name in _CLASSES:
+        return getattr(importlib.import_module(_CLASSES[name]), name)
     raise AttributeError(f"module 'fastcl' has no attribute {name!r}")
 
 

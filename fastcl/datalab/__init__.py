@@ -1,0 +1,9 @@
+"""Audit everything at once: every check that the inputs allow, one table of issues, a summary, and the reasons."""
+
+from __future__ import annotations
+
+from fastcl.datalab.check import Check, Finding, check
+from fastcl.datalab.datalab import Datalab
+from fastcl.datalab.evidence import Evidence
+
+__all__ = ["Check", "Datalab", "Evidence", "Finding", "check"]

@@ -1,0 +1,22 @@
+"""Which rows would annotators disagree on?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastcl.ambiguity import THRESHOLD, judge
+from fastcl.datalab.check import Finding, check
+from fastcl.datalab.evidence import Evidence
+
+
+@check("ambiguous", needs="labels pred_probs", tasks=("classification",), default=True, shows={"cut": 2})
+def ambiguous(evidence: Evidence, *, threshold: float = THRESHOLD) -> Finding:
+    """Rows that belong to several classes, or to none.
+
+    The score is how probably two annotators would agree, by the probabilities and the labels of neighbours. The given
+    label plays no part: these rows may be labelled as well as they can be. Let several people look at them, or leave
+    them out of the test data.
+    """
+    found = judge(evidence.agreement, threshold)
+    info = {"threshold": found.threshold, "cut": found.cut}
+    return Finding(evidence.of_all(found.is_issue, False), evidence.of_all(found.scores, np.nan), found.summary, info)

@@ -1,0 +1,151 @@
+"""Which labels are wrong?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcl.classification.findings import Findings, Wanted, conclude, find
+from fastcl.datalab.check import Finding, check
+from fastcl.datalab.evidence import Evidence
+from fastcl.datalab.model_free import NOTE
+from fastcl.dataset import health_of_sweep, health_summary
+from fastcl.engine.run import Sweep
+from fastcl.meta_estimator import as_options
+from fastcl.neighbors.model_free.knn import knn_pred_probs
+
+#: Options of `CleanLearning` that say what is to be found; the others are about training, which does not happen here.
+SEARCH_OPTIONS = {"find_label_issues_kwargs", "label_quality_scores_kwargs", "pulearning", "converge_latent_estimates"}
+TRAINING_OPTIONS = {"clf", "cv_n_folds", "seed", "verbose", "low_memory"}
+
+
+@check(
+    "label",
+    needs="labels pred_probs",
+    tasks=("classification",),
+    default=True,
+    shows={"classes_by_label_quality": 3, "overlapping_classes": 3},
+)
+def label(
+    evidence: Evidence,
+    *,
+    k: int | None = None,
+    clean_learning_kwargs: Mapping[str, Any] | None = None,
+    health_summary_parameters: Mapping[str, Any] | None = None,
+    thresholds: npt.ArrayLike | None = None,
+    noise_matrix: npt.ArrayLike | None = None,
+    inverse_noise_matrix: npt.ArrayLike | None = None,
+    save_space: bool = False,
+    clf_kwargs: Mapping[str, Any] | None = None,
+    validation_func: Any = None,
+) -> Finding:
+    """Rows whose given label is probably wrong.
+
+    Confident learning estimates from out-of-sample predicted probabilities how many rows given each class truly belong
+    to another, and flags so many of those that contradict their label most. The score is the probability of the given
+    label. `predicted_label` is what the label should probably be; a row without label gets one as a suggestion.
+    """
+    if k is not None and evidence.is_model_free:
+        evidence = evidence.having(given_pred_probs=_votes(evidence, k))
+    wanted = _wanted(clean_learning_kwargs, thresholds, noise_matrix, inverse_noise_matrix, evidence)
+    sweep, findings = _search(evidence, wanted)
+    health = _health(sweep, evidence, dict(health_summary_parameters or {}))
+    scores = findings.label_quality
+    return Finding(
+        is_issue=evidence.of_all(findings.is_label_issue, False),
+        scores=evidence.of_all(scores, np.nan),
+        summary=health["overall_label_health_score"],
+        info=_info(findings, sweep, health, evidence),
+        columns=_labels(evidence, findings),
+        notes=_notes(evidence),
+    )
+
+
+def _wanted(options: Any, thresholds: Any, noise: Any, inverse: Any, evidence: Evidence) -> Wanted:
+    """Return what is to be found, in the words of `CleanLearning`; what is about training is not needed."""
+    given = as_options("clean_learning_kwargs", options, SEARCH_OPTIONS | TRAINING_OPTIONS)
+    wanted = Wanted.of_options(
+        given.get("find_label_issues_kwargs"),
+        given.get("label_quality_scores_kwargs"),
+        thresholds=thresholds,
+        noise_matrix=noise,
+        inverse_noise_matrix=inverse,
+        pulearning=given.get("pulearning"),
+        converge_latent_estimates=given.get("converge_latent_estimates", False),
+    )
+    return replace(wanted, prune=replace(wanted.prune, n_jobs=evidence.n_jobs)) if evidence.n_jobs else wanted
+
+
+def _search(evidence: Evidence, wanted: Wanted) -> tuple[Sweep, Findings]:
+    """Return the sweep that all checks share, and what follows from it; other thresholds or scores need their own."""
+    sweep = evidence.sweep
+    shared = replace(sweep, summary=replace(sweep.summary))  # findings let go of what they need no more
+    if wanted.thresholds is None and wanted.score == "self_confidence" and not wanted.score_options:
+        return sweep, conclude(shared, wanted)
+    labels, pred_probs = evidence.of_labeled(evidence.labels.codes), evidence.of_labeled(evidence.pred_probs)
+    found = find(labels, pred_probs, wanted)
+    name = evidence.source.name_classes
+    return sweep, replace(found, given_label=name(found.given_label), predicted_label=name(found.predicted_label))
+
+
+def _health(sweep: Sweep, evidence: Evidence, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return how healthy each class is, from the sweep or from the noise that the caller knows better."""
+    asymmetric = bool(parameters.get("asymmetric", False))
+    known = {name: parameters[name] for name in ("joint", "confident_joint", "num_examples") if name in parameters}
+    if "joint" in known or "confident_joint" in known:
+        known.setdefault("num_examples", len(sweep.labels))
+        return health_summary(**known, asymmetric=asymmetric, class_names=evidence.labels.names)
+    return health_of_sweep(sweep, asymmetric=asymmetric)
+
+
+def _info(findings: Findings, sweep: Sweep, health: dict[str, Any], evidence: Evidence) -> dict[str, Any]:
+    noise = findings.noise
+    return {
+        "num_label_issues": int(findings.is_label_issue.sum()),
+        "average_label_quality": float(findings.label_quality.mean()),
+        "confident_joint": noise.confident_joint,
+        "joint": health.get("joint"),
+        "classes_by_label_quality": health.get("classes_by_label_quality"),
+        "overlapping_classes": health.get("overlapping_classes"),
+        "py": noise.py,
+        "noise_matrix": noise.noise_matrix,
+        "inverse_noise_matrix": noise.inverse_noise_matrix,
+        "confident_thresholds": sweep.thresholds,
+        "find_issues_inputs": {"features": evidence.is_model_free, "pred_probs": not evidence.is_model_free},
+    }
+
+
+def _labels(evidence: Evidence, findings: Findings) -> dict[str, Any]:
+    """Return the given label of every row, and the predicted one, also where there is no label."""
+    if evidence.labeled is None:
+        return {"given_label": findings.given_label, "predicted_label": findings.predicted_label}
+    predicted = np.empty(evidence.n_rows, findings.predicted_label.dtype)
+    predicted[evidence.labeled] = findings.predicted_label
+    unlabeled = np.flatnonzero(~evidence.labels.is_labeled)
+    suggested = np.asarray(evidence.pred_probs[unlabeled]).argmax(axis=1)
+    predicted[unlabeled] = evidence.source.name_classes(suggested)
+    return {"given_label": evidence.labels.given, "predicted_label": predicted}
+
+
+def _notes(evidence: Evidence) -> tuple[str, ...]:
+    notes = [NOTE] if evidence.is_model_free else []
+    if evidence.labeled is not None:
+        missing = evidence.n_rows - len(evidence.labeled)
+        notes.append(f"{missing:,} rows have no label; predicted_label suggests one.")
+    return tuple(notes)
+
+
+def _votes(evidence: Evidence, k: int) -> npt.NDArray[Any]:
+    """Return the shares of classes among the k nearest neighbours, as the reference makes of features."""
+    return knn_pred_probs(
+        evidence.labels.codes,
+        evidence.graph(k),
+        n_classes=len(evidence.labels.names),
+        weights="uniform",
+        smoothing=0,
+        n_jobs=evidence.n_jobs,
+    )

@@ -1,0 +1,68 @@
+"""Is there a group of similar rows on which the model does badly?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fastcl.core.errors import sentence
+from fastcl.datalab.check import Finding, check
+from fastcl.datalab.evidence import Evidence
+from fastcl.neighbors.groups import EPS, MIN_SAMPLES, find_worst_group
+
+
+@check(
+    "underperforming_group",
+    needs="labels pred_probs graph",
+    tasks=("classification",),
+    default=True,
+    shows={"threshold": 2},
+)
+def underperforming_group(
+    evidence: Evidence,
+    *,
+    metric: str | None = None,
+    threshold: float = 0.1,
+    k: int | None = None,
+    clustering_kwargs: Mapping[str, Any] | None = None,
+    min_cluster_samples: int = 5,
+    cluster_ids: Any = None,
+) -> Finding:
+    """A group of similar rows whose labels the model believes least.
+
+    Such a group may be full of wrong labels, of a kind that the training data lack, or hard. Groups are found by DBSCAN
+    among the neighbours, or given as `cluster_ids`. The score is the mean probability of the given labels in the group
+    over that of all groups.
+    """
+    clustering = dict(clustering_kwargs or {})
+    known = {name: clustering.pop(name, default) for name, default in (("eps", EPS), ("min_samples", MIN_SAMPLES))}
+    if clustering:
+        rule = "hold 'eps' and 'min_samples' only"
+        raise ValueError(sentence("clustering_kwargs", rule, ", ".join(map(repr, clustering))))
+    graph = None if cluster_ids is not None else evidence.graph(k, metric)
+    found = find_worst_group(
+        evidence.of_all(evidence.sweep.summary.self_confidence, np.nan),
+        graph,
+        cluster_ids=cluster_ids,
+        threshold=threshold,
+        min_cluster_samples=min_cluster_samples,
+        **known,
+    )
+    clusters = {
+        "algorithm": "DBSCAN" if found.is_clustered else None,
+        "params": {"metric": "precomputed", **known} if found.is_clustered else {},
+        "stats": {
+            "n_clusters": len(found.clusters),
+            "cluster_ids": found.cluster_ids,
+            "clusters": found.clusters,
+            "sizes": found.sizes,
+            "ratios": found.ratios,
+            "underperforming_cluster_id": found.cluster_id,
+        },
+    }
+    info: dict[str, Any] = {"threshold": found.threshold, "clustering": clusters}
+    if graph is not None:
+        info |= {"k": graph.k, "metric": graph.metric}
+    return Finding(found.is_issue, found.scores, found.summary, info)

@@ -1,0 +1,127 @@
+"""The neighbour graphs that checks share: one for each metric, with as many neighbours as any check wants."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from fastcl.core.errors import sentence
+from fastcl.core.lazily import kept
+from fastcl.neighbors.build import build_knn_graph, default_metric
+from fastcl.neighbors.duplicates.hashing import fingerprint, hash_rows
+from fastcl.neighbors.features import as_features
+from fastcl.neighbors.graph import KNNGraph, graph_of_itself
+
+#: Neighbours of each row, unless a check is asked for another number.
+DEFAULT_K = 10
+
+
+class Graphs:
+    """Neighbour graphs of one data set, built when a check first needs them and kept for later audits.
+
+    Parameters
+    ----------
+    n_rows : number of rows of the data
+    features : what graphs are built from; None if there is nothing but the graph given
+    given : a graph, KNNGraph or sparse matrix, that serves all checks which ask for no other metric
+    earlier : those of the last audit, kept if they are of the same features
+    """
+
+    def __init__(
+        self,
+        n_rows: int,
+        *,
+        features: Any = None,
+        given: Any = None,
+        earlier: Graphs | None = None,
+        n_jobs: int | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.features = features
+        self.n_rows, self.n_jobs, self.verbose = n_rows, n_jobs, verbose
+        self._graphs: dict[str, KNNGraph] = {}
+        self._wanted: dict[str, int] = {}
+        self.default_metric = None if features is None else default_metric(features.shape[1])
+        if given is not None:
+            graph = graph_of_itself(given, n_samples=n_rows, name="knn_graph")
+            self.default_metric = graph.metric
+            self._graphs[graph.metric] = graph
+            self._check_features(graph)
+        elif earlier is not None:
+            self._inherit(earlier)
+
+    def __bool__(self) -> bool:
+        """Tell whether there is a graph, or could be."""
+        return bool(self._graphs) or (self.features is not None and self.n_rows > 1)
+
+    @property
+    def graph(self) -> KNNGraph | None:
+        """The graph that checks share unless they ask for a metric; None if none has needed it yet."""
+        return self._graphs.get(self.default_metric or "")
+
+    def want(self, k: int, metric: str | None) -> None:
+        """Note that a check will ask for so many neighbours, so that one graph is built, with enough of them.
+
+        Raises
+        ------
+        ValueError
+            If a graph was given that has fewer, or another metric, and there are no features to build one from.
+        """
+        key = self._key(metric)
+        self._wanted[key] = max(self._wanted.get(key, DEFAULT_K), k)
+        if self.features is not None:
+            return
+        if key not in self._graphs:
+            got = f"{metric!r} for a graph of {self.default_metric!r}"
+            raise ValueError(sentence("metric", "be that of `knn_graph`", got, "Or pass `features`."))
+        most = self._graphs[key].k
+        if most < min(k, self.n_rows - 1):
+            fix = "Pass `features`, or a graph with more neighbours."
+            raise ValueError(sentence("k", f"be at most {most}, the neighbours of `knn_graph`", str(k), fix))
+
+    def get(self, k: int | None = None, metric: str | None = None) -> KNNGraph:
+        """Return the graph of the `k` nearest neighbours, of fewer if there are not so many.
+
+        None means ten, or as many as a given graph has if that is fewer.
+        """
+        key, k_or_default = self._key(metric), DEFAULT_K if k is None else k
+        graph = self._graphs.get(key)
+        if graph is None or (k is not None and graph.k < min(k, self.n_rows - 1)):
+            self.want(k_or_default, metric)
+            graph = self._graphs[key] = self._build(key)
+        if metric is not None and graph.metric == "unknown":
+            graph = replace(graph, metric=metric)
+        return graph[:, : min(k_or_default, graph.k)]
+
+    def _key(self, metric: str | None) -> str:
+        """Return the metric that is meant: that of the graph given, if nobody knows what that is."""
+        if metric is None or self.default_metric == "unknown":
+            return self.default_metric or ""
+        return metric
+
+    def _build(self, metric: str) -> KNNGraph:
+        most = min(self._wanted.get(metric, DEFAULT_K), self.n_rows - 1)
+        return build_knn_graph(
+            self.features, n_neighbors=most, metric=metric, n_jobs=self.n_jobs, verbose=self.verbose
+        )
+
+    def _inherit(self, earlier: Graphs) -> None:
+        """Keep the graphs of an earlier audit, unless new features have come."""
+        if not earlier:
+            return
+        if self.features is None:
+            self.features = earlier.features
+        elif not all(graph.fingerprint == self.fingerprint for graph in earlier._graphs.values()):
+            return
+        self._graphs, self.default_metric = dict(earlier._graphs), earlier.default_metric
+
+    @kept
+    def fingerprint(self) -> str:
+        """Digest of the contents of the features."""
+        return fingerprint(hash_rows(as_features(self.features).values, n_jobs=self.n_jobs))
+
+    def _check_features(self, graph: KNNGraph) -> None:
+        """Raise ValueError if a graph that knows what it was made of was made of other features."""
+        if self.features is not None and graph.fingerprint not in (None, self.fingerprint):
+            fix = "Leave one of the two out, or build the graph from these features."
+            raise ValueError(sentence("knn_graph", "be made of `features`", "a graph of other ones", fix))
