@@ -576,3 +576,30 @@ def test_answers_come_in_the_library_of_the_data():
         lab = audited(table, pred_probs=BLOBS.pred_probs, features=BLOBS.features)
         for answer in (lab.issues, lab.issue_summary, lab.get_issues("label"), lab.get_issues("near_duplicate")):
             assert isinstance(answer, kind)
+
+
+def test_checks_of_images_may_be_nested_as_in_cleanlab():
+    pytest.importorskip("PIL")
+    images = [np.full((20, 20, 3), value, np.uint8) for value in (5, 120, 130)]
+    nested, plain = (
+        audited({"image": images}, None, keys={"image_key": "image"}, issue_types=types)
+        for types in ({"image_issue_types": {"dark": {"threshold": 0.2}}}, {"dark": {"threshold": 0.2}})
+    )
+    assert not nested.failed
+    assert_same_answers(nested, plain, ["dark"])
+
+
+@pytest.mark.parametrize("n", [99, 100, 1003])
+def test_order_of_many_rows_without_features_is_judged_by_runs_of_them(monkeypatch, n):
+    from fastcl.datalab.checks import non_iid as module
+
+    monkeypatch.setattr(module, "MOST_ROWS", 100)
+    monkeypatch.setattr(module, "RUNS", 4)
+    problem = blobs(n=n)
+    lab = audited({"y": problem.labels}, pred_probs=problem.pred_probs, issue_types=["non_iid"])
+    found = lab.get_issues("non_iid")
+    assert found.non_iid_score.notna().sum() == min(n, 100)
+    rows = np.flatnonzero(found.non_iid_score.notna())
+    part = audited({"y": problem.labels[rows]}, pred_probs=problem.pred_probs[rows], issue_types=["non_iid"])
+    np.testing.assert_array_equal(found.non_iid_score[rows], part.get_issues("non_iid").non_iid_score)
+    assert lab.get_info("non_iid")["p-value"] == part.get_info("non_iid")["p-value"]

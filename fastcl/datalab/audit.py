@@ -17,6 +17,9 @@ from fastcl.datalab.graphs import DEFAULT_K
 from fastcl.datalab.inputs import INPUTS
 from fastcl.engine.progress import Progress
 
+#: Checks of images may be asked for one by one, or under this name, as in the reference.
+OF_IMAGES = "image_issue_types"
+
 logger = logging.getLogger(__name__)
 
 
@@ -89,7 +92,8 @@ def assign(
 def _as_mapping(issue_types: Any) -> dict[str, Any]:
     """Return a copy of the checks asked for with their options; names alone have none."""
     if isinstance(issue_types, Mapping):
-        return dict(issue_types)
+        chosen = dict(issue_types)
+        return chosen | dict(chosen.pop(OF_IMAGES, None) or {})
     if isinstance(issue_types, str) or not isinstance(issue_types, Iterable):
         rule = "be a dict of names to options, or a list of names"
         raise TypeError(sentence("issue_types", rule, repr(issue_types)))

@@ -8,9 +8,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from fastcl.core.errors import check_number, check_option, sentence, warn
+from fastcl.core.errors import check_number, check_option, warn
 from fastcl.datalab import audit, results
 from fastcl.datalab.check import NEEDS, TASKS, Finding
 from fastcl.datalab.evidence import Evidence
@@ -76,16 +75,19 @@ class Datalab:
     --------
     >>> import numpy as np
     >>> from fastcl import Datalab
-    >>> pred_probs = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.95, 0.05]])
-    >>> lab = Datalab({"y": ["cat", "cat", "dog", "dog", "dog"]}, label_name="y")
-    >>> lab.find_issues(pred_probs=pred_probs, issue_types=["label"])
-    >>> lab.get_issues("label")
-       is_label_issue  label_score given_label predicted_label
-    0           False         0.90         cat             cat
-    1           False         0.80         cat             cat
-    2           False         0.90         dog             dog
-    3           False         0.80         dog             dog
-    4            True         0.05         dog             cat
+    >>> labels = np.repeat(["cat", "dog"], 20)
+    >>> of_cat = np.where(labels == "cat", 0.9, 0.2)
+    >>> of_cat[-1] = 0.95
+    >>> lab = Datalab({"y": labels}, label_name="y")
+    >>> lab.find_issues(pred_probs=np.column_stack([of_cat, 1 - of_cat]), issue_types=["label", "class_imbalance"])
+    >>> lab.get_issue_summary()
+            issue_type  score  num_issues
+    0            label  0.975           1
+    1  class_imbalance  0.500           0
+    >>> lab.get_issues("label").tail(2)
+        is_label_issue  label_score given_label predicted_label
+    38           False         0.80         dog             dog
+    39            True         0.05         dog             cat
     """
 
     def __init__(
@@ -326,10 +328,7 @@ class Datalab:
         if issue_name == "statistics":
             return self._statistics()
         finding = self._finding(issue_name)
-        named = (
-            {"class_names": self.class_names} if self.class_names and issue_name in ("label", "class_imbalance") else {}
-        )
-        return {**finding.info, **finding.columns, **named}
+        return {**finding.info, **finding.columns}
 
     def report(
         self,

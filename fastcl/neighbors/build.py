@@ -227,14 +227,14 @@ class SearchedRows:
         )
 
     def _find(self, search: Search, new: Features, k: int) -> Found:
-        if not search._is_for_products(self._scaled):
+        if not search.is_for_products(self._scaled):
             return search.between(new, self._scaled, self._distinct, k)
         with one_blas_thread_each():
             if self._points is None:
                 space = Space.of(self._scaled, search.metric)
                 self._points = make_points(space, self._scaled, self._distinct, search.n_threads)
             new_points = make_points(self._points.space, new, np.arange(len(new)), search.n_threads)
-            return search._among_points(new_points, self._points, k)
+            return search.among_points(new_points, self._points, k)
 
 
 def _distinct_rows(

@@ -18,5 +18,10 @@ def ambiguous(evidence: Evidence, *, threshold: float = THRESHOLD) -> Finding:
     them out of the test data.
     """
     found = judge(evidence.agreement, threshold)
-    info = {"threshold": found.threshold, "cut": found.cut}
+    inputs = {
+        "features": evidence.is_model_free,
+        "pred_probs": not evidence.is_model_free,
+        "graph": bool(evidence.graphs),
+    }
+    info = {"threshold": found.threshold, "cut": found.cut, "find_issues_inputs": inputs}
     return Finding(evidence.of_all(found.is_issue, False), evidence.of_all(found.scores, np.nan), found.summary, info)

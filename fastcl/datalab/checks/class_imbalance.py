@@ -44,6 +44,7 @@ def class_imbalance(evidence: Evidence, *, threshold: float = 0.1) -> Finding:
             "threshold": threshold,
             "Rarest Class": rarest_class,
             "class_counts": counts,
+            "class_names": names.tolist(),
         },
         columns={"given_label": evidence.labels.given},
         notes=_notes(names, counts, cut),

@@ -106,6 +106,7 @@ def _info(findings: Findings, sweep: Sweep, health: dict[str, Any], evidence: Ev
     noise = findings.noise
     return {
         "num_label_issues": int(findings.is_label_issue.sum()),
+        "num_confident_label_issues": sweep.n_issues,
         "average_label_quality": float(findings.label_quality.mean()),
         "confident_joint": noise.confident_joint,
         "joint": health.get("joint"),
@@ -115,6 +116,7 @@ def _info(findings: Findings, sweep: Sweep, health: dict[str, Any], evidence: Ev
         "noise_matrix": noise.noise_matrix,
         "inverse_noise_matrix": noise.inverse_noise_matrix,
         "confident_thresholds": sweep.thresholds,
+        "class_names": evidence.labels.names.tolist(),
         "find_issues_inputs": {"features": evidence.is_model_free, "pred_probs": not evidence.is_model_free},
     }
 

@@ -81,7 +81,7 @@ def _by_probabilities(evidence: Evidence, threshold: float | None, ood_kwargs: d
         "average_ood_score": float(scores.mean()),
         "threshold": float(threshold),
         "issue_threshold": cut,
-        "confident_thresholds": params.get("confident_thresholds"),
+        "params": params,
         "find_issues_inputs": {"features": False, "pred_probs": True},
     }
     return Finding(scores < cut, scores, info=info)

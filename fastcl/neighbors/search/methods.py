@@ -55,22 +55,22 @@ class Search:
         """Return the neighbours of the given rows among each other, numbered by their place in `numbers`."""
         if k == 0:
             return Found(np.empty((len(numbers), 0)), np.empty((len(numbers), 0), np.int32))
-        if self._is_for_products(features):
+        if self.is_for_products(features):
             with one_blas_thread_each():
                 points = make_points(Space.of(features, self.metric), features, numbers, self.n_threads)
-                return self._among_points(points, points, k)
+                return self.among_points(points, points, k)
         return self._otherwise(None, gather(features, numbers), k)
 
     def between(self, new: Features, features: Features, numbers: npt.NDArray[np.int64], k: int) -> Found:
         """Return the nearest of the given rows of `features` for each row of `new`."""
-        if self._is_for_products(features) and not new.is_sparse:
+        if self.is_for_products(features) and not new.is_sparse:
             with one_blas_thread_each():
                 space = Space.of(features, self.metric)
                 points = make_points(space, features, numbers, self.n_threads)
-                return self._among_points(make_points(space, new, np.arange(len(new)), self.n_threads), points, k)
+                return self.among_points(make_points(space, new, np.arange(len(new)), self.n_threads), points, k)
         return self._otherwise(new.values, gather(features, numbers), k)
 
-    def _is_for_products(self, features: Features) -> bool:
+    def is_for_products(self, features: Features) -> bool:
         """Tell whether scores can be taken from dense matrix products."""
         possible = self.metric in METRICS and not features.is_sparse
         if self.method == "approximate" and not possible:
@@ -79,7 +79,7 @@ class Search:
             raise ValueError(sentence("method", rule, "'approximate'", fix if features.is_sparse else ""))
         return possible
 
-    def _among_points(self, new: Points, points: Points, k: int) -> Found:
+    def among_points(self, new: Points, points: Points, k: int) -> Found:
         n_candidates = min(k + SPARE, len(points) - (new is points))
         if not self._exact_is_wanted(len(new), points):
             found = clustered(new, points, k, n_candidates, self.n_threads, self.progress)
