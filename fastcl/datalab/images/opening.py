@@ -1,0 +1,116 @@
+"""One image out of whatever a column of images holds, and its pixels in one of three forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcl.core.arrays import as_array, is_missing
+from fastcl.core.errors import sentence
+
+#: Pillow's image modes that are measured as they are; see `plain`.
+PLAIN = ("L", "RGB", "RGBA")
+
+
+def pillow() -> Any:
+    """Return the module `PIL.Image`, or say what it takes to have it."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError("Image checks need Pillow: pip install 'fastcl[image]'.") from error
+    return Image
+
+
+@contextmanager
+def opened(value: Any) -> Iterator[Any]:
+    """Open what a column of images holds as an image of Pillow, or None if it is missing; close what was opened.
+
+    Knows images of Pillow, paths, bytes of a file, the pairs ``{"bytes": ..., "path": ...}`` of Hugging Face, and
+    arrays, see `from_array`. Images that their owner has opened and not yet read are opened again, so that the
+    owner's stay unread: what is in memory afterwards is what was before.
+    """
+    image_type = pillow().Image
+    if isinstance(value, Mapping):
+        value = value.get("path") if is_missing(value.get("bytes")) else value["bytes"]
+    if isinstance(value, image_type) and (source := _unread_source(value)) is None:
+        yield value
+    elif isinstance(value, image_type):
+        with _open_file(source) as image:
+            image.seek(value.tell())
+            yield image
+    elif isinstance(value, (str, PathLike, bytes, bytearray, memoryview)):
+        with _open_file(value) as image:
+            yield image
+    else:
+        yield None if is_missing(value) else from_array(value)
+
+
+def _unread_source(image: Any) -> Any:
+    """Return the file of an image, or its bytes, if its pixels were not read yet; None if they were, or if unknown."""
+    if not getattr(image, "tile", None):
+        return None
+    fp = getattr(image, "fp", None)
+    return image.filename or (fp.getvalue() if isinstance(fp, BytesIO) else None)
+
+
+def _open_file(source: Any) -> Any:
+    """Open a path, or the contents of a file."""
+    return pillow().open(source if isinstance(source, (str, PathLike)) else BytesIO(source))
+
+
+def from_array(values: Any) -> Any:
+    """Return an array of shape (height, width), or with 1, 3 or 4 channels behind, as an image of Pillow.
+
+    Integers are in 0 ... 255, other numbers in [0, 1]; 3 channels are red, green and blue, the fourth is opacity.
+
+    Examples
+    --------
+    >>> from_array(np.zeros((2, 3, 3), np.uint8)).mode
+    'RGB'
+    """
+    array = as_array("image", values)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim != 2 and not (array.ndim == 3 and array.shape[2] in (3, 4)):
+        rule = "have shape (height, width) or (height, width, channels) with 1, 3 or 4 channels"
+        raise ValueError(sentence("image", rule, f"shape {array.shape}"))
+    return pillow().fromarray(np.ascontiguousarray(_as_bytes(array)))
+
+
+def _as_bytes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Return pixels as uint8, or raise if they are out of range."""
+    if array.dtype.kind not in "biuf":
+        raise TypeError(sentence("image", "hold numbers", f"dtype {array.dtype}"))
+    highest = 255 if array.dtype.kind in "iu" else 1
+    if array.dtype != np.uint8 and array.size and not (array.min() >= 0 and array.max() <= highest):
+        rule = "hold integers from 0 to 255, or other numbers from 0 to 1"
+        raise ValueError(sentence("image", rule, f"{array.dtype} from {array.min()} to {array.max()}"))
+    return array.astype(np.uint8, copy=False) if highest == 255 else np.rint(array * 255.0).astype(np.uint8)
+
+
+def plain(image: Any) -> Any:
+    """Return an image with its pixels read, as grey ("L"), colours ("RGB") or colours with opacity ("RGBA").
+
+    These are left as they are. Grey of other depths is brought to 8 bits; palettes, CMYK and the like become the
+    colours that they show.
+    """
+    if 0 in image.size:
+        raise ValueError(sentence("image", "have pixels", f"size {image.size}"))
+    image.load()
+    if image.mode in PLAIN:
+        return image
+    if image.mode.startswith("I"):
+        return from_array(np.clip(np.asarray(image), 0, 65535) / 65535)
+    if image.mode == "F":
+        return from_array(np.asarray(image))
+    if pillow().getmodebase(image.mode) == "L":
+        return image.convert("L")
+    if "transparency" in image.info:  # Pillow warns of what is lost, unless opacity is there in between
+        image = image.convert("RGBA")
+    return image.convert("RGB")

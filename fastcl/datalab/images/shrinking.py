@@ -1,0 +1,130 @@
+"""Small copies of images, the same to the bit as Pillow's bicubic ones, several times faster.
+
+Pillow resizes rows, then columns, in integers: weights are rounded to 22 bits, and what comes out of each pass to 8.
+Here both passes run along columns of the image or of its transpose, so that a weight is one for a whole row of
+memory and the processor's vectors are full.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcl.core.jit import kernel
+
+#: Bits of a weight after the point: 32, less those of a pixel, less two for sums beyond 1.
+BITS = 22
+
+
+def shrunk(pixels: npt.NDArray[Any], width: int, height: int) -> npt.NDArray[Any]:
+    """Return an image of another size.
+
+    Parameters
+    ----------
+    pixels : array of shape (height, width), in C order
+        uint8 for a grey image; uint32 for colours, whose four bytes are resized each for itself.
+    width, height : int
+        The new size.
+
+    Returns
+    -------
+    array of shape (height, width) of the same dtype
+
+    Examples
+    --------
+    >>> shrunk(np.full((100, 80), 7, np.uint8), 3, 2)
+    array([[7, 7, 7],
+           [7, 7, 7]], dtype=uint8)
+    """
+    if _resizes_rows_first(pixels.shape, width, height):
+        return _with_columns(_with_rows(pixels, height), width)
+    return _with_rows(_with_columns(pixels, width), height)
+
+
+def _resizes_rows_first(shape: tuple[int, ...], width: int, height: int) -> bool:
+    """Tell whether the number of rows changes first, as since Pillow 13 if more than twice as many rows go as columns.
+
+    Before it was the columns; Pillow 12.2 and 12.3 leave that where an image is a hundred times taller than wide.
+    """
+    import PIL
+
+    removed_rows, removed_columns = shape[0] - height, shape[1] - width
+    is_new = int(PIL.__version__.partition(".")[0]) >= 13
+    return is_new and removed_rows > max(2 * removed_columns, 0)
+
+
+def _with_columns(pixels: npt.NDArray[Any], n_columns: int) -> npt.NDArray[Any]:
+    """Return an image with another number of columns."""
+    return np.ascontiguousarray(_with_rows(np.ascontiguousarray(pixels.T), n_columns).T)
+
+
+def _with_rows(pixels: npt.NDArray[Any], n_rows: int) -> npt.NDArray[Any]:
+    """Return an image with another number of rows."""
+    scale = max(pixels.shape[0] / n_rows, 1.0)
+    weights = np.zeros((n_rows, int(np.ceil(2 * scale)) * 2 + 1), np.int32)
+    first, count = np.empty((2, n_rows), np.int64)
+    _weigh(pixels.shape[0], first, count, weights)
+    out = np.empty((n_rows, pixels.shape[1]), pixels.dtype)
+    bytes_out = out.view(np.uint8)
+    _mix_rows(pixels.view(np.uint8), first, count, weights, np.empty(bytes_out.shape[1], np.int32), bytes_out)
+    return out
+
+
+@kernel
+def _bicubic(x):
+    """Return the bicubic kernel of a = -1/2 at a distance of x pixels."""
+    x = abs(x)
+    if x < 1:
+        return (1.5 * x - 2.5) * x * x + 1
+    if x < 2:
+        return (((x - 5) * x + 8) * x - 4) * -0.5
+    return 0.0
+
+
+@kernel
+def _weigh(n_in, first, count, weights):
+    """Fill in which rows each new row is made of (first, count), and their weights in units of 2**-BITS."""
+    scale = n_in / first.size
+    stretch = max(scale, 1.0)
+    for i in range(first.size):
+        centre = (i + 0.5) * scale
+        low = max(int(centre - 2 * stretch + 0.5), 0)
+        high = min(int(centre + 2 * stretch + 0.5), n_in)
+        total = 0.0
+        for j in range(low, high):
+            total += _bicubic((j - centre + 0.5) * (1 / stretch))
+        for j in range(low, high):
+            weight = _bicubic((j - centre + 0.5) * (1 / stretch)) / total * (1 << BITS)
+            weights[i, j - low] = int(weight + 0.5) if weight >= 0 else int(weight - 0.5)
+        first[i], count[i] = low, high - low
+
+
+@kernel
+def _mix_rows(rows, first, count, weights, sums, out):
+    """out[i] = sum of weights[i, t] * rows[first[i] + t] over t < count[i], rounded and clipped to 0 ... 255."""
+    for i in range(first.size):
+        sums[:] = 1 << (BITS - 1)
+        whole = count[i] - count[i] % 4
+        for t in range(0, whole, 4):  # four rows for one look at the sums
+            _add_four(rows, first[i] + t, weights[i, t : t + 4], sums)
+        for t in range(whole, count[i]):
+            _add_one(rows[first[i] + t], weights[i, t], sums)
+        for j in range(sums.size):
+            out[i, j] = min(max(sums[j] >> BITS, 0), 255)
+
+
+@kernel
+def _add_four(rows, i, w, sums):
+    """Add w[0] * rows[i] + ... + w[3] * rows[i + 3] to the sums, in 32 bits."""
+    a, b, c, d = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
+    for j in range(sums.size):
+        sums[j] += np.int32(w[0] * a[j] + w[1] * b[j]) + np.int32(w[2] * c[j] + w[3] * d[j])
+
+
+@kernel
+def _add_one(row, weight, sums):
+    """Add weight * row to the sums, in 32 bits."""
+    for j in range(sums.size):
+        sums[j] += np.int32(weight * row[j])
