@@ -603,3 +603,48 @@ def test_order_of_many_rows_without_features_is_judged_by_runs_of_them(monkeypat
     part = audited({"y": problem.labels[rows]}, pred_probs=problem.pred_probs[rows], issue_types=["non_iid"])
     np.testing.assert_array_equal(found.non_iid_score[rows], part.get_issues("non_iid").non_iid_score)
     assert lab.get_info("non_iid")["p-value"] == part.get_info("non_iid")["p-value"]
+
+
+# -- what the reference gets wrong, and is not said above
+
+
+def test_s9_options_of_outliers_by_probabilities_are_used():
+    from fastcl.outlier import OutOfDistribution
+
+    params = {"method": "least_confidence", "adjust_pred_probs": False}
+    lab = audited(
+        pred_probs=BLOBS.pred_probs, issue_types={"outlier": {"ood_kwargs": {"params": params}, "threshold": 0.6}}
+    )
+    expected = OutOfDistribution(params).fit_score(pred_probs=BLOBS.pred_probs)
+    found = lab.get_issues("outlier")
+    np.testing.assert_array_equal(found.outlier_score, expected)
+    np.testing.assert_array_equal(found.is_outlier_issue, expected < 0.6 * np.median(expected))
+    assert params == {"method": "least_confidence", "adjust_pred_probs": False}
+
+
+def test_s10_minkowski_is_a_metric_of_outliers():
+    lab, euclidean = (
+        audited(features=BLOBS.features, issue_types={"outlier": {"metric": metric}})
+        for metric in ("minkowski", "euclidean")
+    )
+    np.testing.assert_allclose(lab.issues.outlier_score, euclidean.issues.outlier_score, rtol=1e-12)
+
+
+def test_s31_data_value_is_none_of_multilabel():
+    problem = label_sets()
+    lab = Datalab({"y": problem.labels}, "multilabel", "y")
+    assert "data_valuation" not in lab.list_possible_issue_types()
+
+
+def test_tables_are_made_anew():
+    lab = audited()
+    issues = lab.issues
+    issues["mine"] = 1
+    assert "mine" not in lab.issues.columns
+    with pytest.raises(AttributeError):
+        lab.issues = None
+
+
+def test_find_issues_prints_nothing(capsys):
+    audited(pred_probs=BLOBS.pred_probs, features=BLOBS.features, verbosity=4)
+    assert capsys.readouterr() == ("", "")

@@ -50,7 +50,7 @@ SHARED_MODULES = (
     "regression.rank",
     "regression.learn",
 )
-PUBLIC_MODULES = (*SHARED_MODULES, "ambiguity", "cross_validation", "neighbors", "review")
+PUBLIC_MODULES = (*SHARED_MODULES, "ambiguity", "cross_validation", "datalab", "neighbors", "review")
 
 
 # -- code on pages runs, block after block, and shows what it prints

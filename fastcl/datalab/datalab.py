@@ -112,6 +112,8 @@ class Datalab:
         self.failed: dict[str, Exception] = {}
         self._table: Table | None = open_table(data)
         self._n_rows = self._table.n_rows
+        self._like = self._table.native
+        self._fingerprint: str | None = None
         self._labels = None if label_name is None else _read_labels(self._table, label_name, task, class_names)
         self._findings: dict[str, Finding] = {}
         self._graphs = Graphs(self._n_rows)
@@ -248,12 +250,12 @@ class Datalab:
     @property
     def issues(self) -> Any:
         """A table of ``is_<check>_issue`` and ``<check>_score`` of every row, for all checks that ran."""
-        return results.issues_table(self._findings, self._n_rows, self._native)
+        return results.issues_table(self._findings, self._n_rows, self._like)
 
     @property
     def issue_summary(self) -> Any:
         """A table of each check's score (low is bad) and number of issues."""
-        return results.summary_table(self._findings, self._native)
+        return results.summary_table(self._findings, self._like)
 
     @property
     def info(self) -> dict[str, Any]:
@@ -281,7 +283,7 @@ class Datalab:
         """
         if issue_name is None:
             return self.issues
-        return results.issue_columns(issue_name, self._finding(issue_name), self._n_rows, self._native)
+        return results.issue_columns(issue_name, self._finding(issue_name), self._n_rows, self._like)
 
     def get_issue_summary(self, issue_name: str | None = None) -> Any:
         """Return the score and the number of issues of one check, or of all.
@@ -303,7 +305,7 @@ class Datalab:
         """
         if issue_name is None:
             return self.issue_summary
-        return results.summary_table({issue_name: self._finding(issue_name)}, self._native)
+        return results.summary_table({issue_name: self._finding(issue_name)}, self._like)
 
     def get_info(self, issue_name: str | None = None) -> dict[str, Any]:
         """Return what is known beside flags and scores.
@@ -474,6 +476,8 @@ class Datalab:
             If there is something at the path, and `force` is False or it is no saved lab.
         TypeError
             If a check of the user found something that cannot be written.
+        ImportError
+            If pyarrow is not installed.
         """
         from fastcl.datalab.files import save
 
@@ -501,6 +505,8 @@ class Datalab:
             If there is no lab at the path.
         ValueError
             If files are missing, damaged or of a later version, or the data are others.
+        ImportError
+            If pyarrow is not installed.
         """
         from fastcl.datalab.files import load
 
@@ -523,11 +529,6 @@ class Datalab:
         from fastcl.datalab.notebook import page
 
         return page(self)
-
-    @property
-    def _native(self) -> Any:
-        """What tables are to be like."""
-        return None if self._table is None else self._table.native
 
     def _finding(self, name: str) -> Finding:
         if name not in self._findings:

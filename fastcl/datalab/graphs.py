@@ -25,6 +25,12 @@ class Graphs:
     features : what graphs are built from; None if there is nothing but the graph given
     given : a graph, KNNGraph or sparse matrix, that serves all checks which ask for no other metric
     earlier : those of the last audit, kept if they are of the same features
+
+    Attributes
+    ----------
+    built : dict of str to KNNGraph
+        The graphs that there are, by metric.
+    default_metric : metric of the graph for checks that ask for none; None as long as nothing says which
     """
 
     def __init__(
@@ -39,25 +45,25 @@ class Graphs:
     ) -> None:
         self.features = features
         self.n_rows, self.n_jobs, self.verbose = n_rows, n_jobs, verbose
-        self._graphs: dict[str, KNNGraph] = {}
+        self.built: dict[str, KNNGraph] = {}
         self._wanted: dict[str, int] = {}
         self.default_metric = None if features is None else default_metric(features.shape[1])
         if given is not None:
             graph = graph_of_itself(given, n_samples=n_rows, name="knn_graph")
             self.default_metric = graph.metric
-            self._graphs[graph.metric] = graph
+            self.built[graph.metric] = graph
             self._check_features(graph)
         elif earlier is not None:
             self._inherit(earlier)
 
     def __bool__(self) -> bool:
         """Tell whether there is a graph, or could be."""
-        return bool(self._graphs) or (self.features is not None and self.n_rows > 1)
+        return bool(self.built) or (self.features is not None and self.n_rows > 1)
 
     @property
     def graph(self) -> KNNGraph | None:
         """The graph that checks share unless they ask for a metric; None if none has needed it yet."""
-        return self._graphs.get(self.default_metric or "")
+        return self.built.get(self.default_metric or "")
 
     def want(self, k: int, metric: str | None) -> None:
         """Note that a check will ask for so many neighbours, so that one graph is built, with enough of them.
@@ -71,10 +77,10 @@ class Graphs:
         self._wanted[key] = max(self._wanted.get(key, DEFAULT_K), k)
         if self.features is not None:
             return
-        if key not in self._graphs:
+        if key not in self.built:
             got = f"{metric!r} for a graph of {self.default_metric!r}"
             raise ValueError(sentence("metric", "be that of `knn_graph`", got, "Or pass `features`."))
-        most = self._graphs[key].k
+        most = self.built[key].k
         if most < min(k, self.n_rows - 1):
             fix = "Pass `features`, or a graph with more neighbours."
             raise ValueError(sentence("k", f"be at most {most}, the neighbours of `knn_graph`", str(k), fix))
@@ -85,10 +91,10 @@ class Graphs:
         None means ten, or as many as a given graph has if that is fewer.
         """
         key, k_or_default = self._key(metric), DEFAULT_K if k is None else k
-        graph = self._graphs.get(key)
+        graph = self.built.get(key)
         if graph is None or (k is not None and graph.k < min(k, self.n_rows - 1)):
             self.want(k_or_default, metric)
-            graph = self._graphs[key] = self._build(key)
+            graph = self.built[key] = self._build(key)
         if metric is not None and graph.metric == "unknown":
             graph = replace(graph, metric=metric)
         return graph[:, : min(k_or_default, graph.k)]
@@ -101,9 +107,7 @@ class Graphs:
 
     def _build(self, metric: str) -> KNNGraph:
         most = min(self._wanted.get(metric, DEFAULT_K), self.n_rows - 1)
-        return build_knn_graph(
-            self.features, n_neighbors=most, metric=metric, n_jobs=self.n_jobs, verbose=self.verbose
-        )
+        return build_knn_graph(self.features, n_neighbors=most, metric=metric, n_jobs=self.n_jobs, verbose=self.verbose)
 
     def _inherit(self, earlier: Graphs) -> None:
         """Keep the graphs of an earlier audit, unless new features have come."""
@@ -111,9 +115,9 @@ class Graphs:
             return
         if self.features is None:
             self.features = earlier.features
-        elif not all(graph.fingerprint == self.fingerprint for graph in earlier._graphs.values()):
+        elif not all(graph.fingerprint == self.fingerprint for graph in earlier.built.values()):
             return
-        self._graphs, self.default_metric = dict(earlier._graphs), earlier.default_metric
+        self.built, self.default_metric = dict(earlier.built), earlier.default_metric
 
     @kept
     def fingerprint(self) -> str:

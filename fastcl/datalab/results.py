@@ -24,11 +24,14 @@ def issue_columns(name: str, finding: Finding, n_rows: int, like: Any) -> Any:
     return _table(_flags(name, finding) | dict(finding.columns), n_rows, like)
 
 
+def counted(findings: dict[str, Finding]) -> dict[str, Finding]:
+    """Return the findings that the summary counts: about rows, and not about nearly all of them."""
+    return {name: finding for name, finding in findings.items() if finding.in_summary and finding.is_issue is not None}
+
+
 def summary_table(findings: dict[str, Finding], like: Any) -> Any:
     """Return ``issue_type``, ``score`` and ``num_issues`` of each check, in the order they ran."""
-    listed = {
-        name: finding for name, finding in findings.items() if finding.in_summary and finding.is_issue is not None
-    }
+    listed = counted(findings)
     columns = {
         "issue_type": np.array(list(listed), object),
         "score": np.array([finding.score for finding in listed.values()], np.float64),
@@ -39,8 +42,7 @@ def summary_table(findings: dict[str, Finding], like: Any) -> Any:
 
 def health_score(findings: dict[str, Finding]) -> float | None:
     """Return the mean of the summary scores; they measure different things, so compare it only with itself."""
-    scores = [finding.score for finding in findings.values() if finding.in_summary and finding.is_issue is not None]
-    judged = [score for score in scores if not np.isnan(score)]
+    judged = [finding.score for finding in counted(findings).values() if not np.isnan(finding.score)]
     return float(np.mean(judged)) if judged else None
 
 
