@@ -49,3 +49,15 @@ def real_data() -> Path:
     if not path.is_dir():
         pytest.skip(f"no real data at {path} (set $FASTCL_DATA)")
     return path
+
+
+@pytest.fixture
+def own_checks() -> Iterator[None]:
+    """Let a test register checks, and take them away afterwards."""
+    from fastcl.datalab.check import CHECKS
+
+    before = {task: dict(known) for task, known in CHECKS.items()}
+    yield
+    for task, known in before.items():
+        CHECKS[task].clear()
+        CHECKS[task].update(known)

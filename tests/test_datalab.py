@@ -11,7 +11,6 @@ from datalab_problems import blobs, label_sets, numbers
 
 from fastcl import Datalab
 from fastcl.datalab import Finding, check
-from fastcl.datalab.check import CHECKS
 from fastcl.neighbors import build_knn_graph
 
 BLOBS = blobs()
@@ -28,16 +27,6 @@ def assert_same_answers(lab, other, names):
     for name in names:
         pd.testing.assert_frame_equal(lab.get_issues(name), other.get_issues(name))
         pd.testing.assert_frame_equal(lab.get_issue_summary(name), other.get_issue_summary(name))
-
-
-@pytest.fixture
-def own_checks():
-    """Let a test register checks, and take them away afterwards."""
-    before = {task: dict(known) for task, known in CHECKS.items()}
-    yield
-    for task, known in before.items():
-        CHECKS[task].clear()
-        CHECKS[task].update(known)
 
 
 # -- one sweep, one graph
@@ -141,10 +130,10 @@ def test_s6_options_are_left_alone():
 
 
 def test_s5_the_random_state_of_numpy_is_left_alone():
-    np.random.seed(3)
-    state = np.random.get_state()[1].copy()
+    np.random.seed(3)  # noqa: NPY002
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
     audited(pred_probs=BLOBS.pred_probs, features=BLOBS.features)
-    np.testing.assert_array_equal(np.random.get_state()[1], state)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
 
 
 def test_checks_that_run_again_replace_their_answer_and_go_last():
@@ -232,7 +221,7 @@ def test_findings_that_are_none_fail(own_checks, finding, said):
 
 
 def test_a_check_without_what_it_needs_fails_and_says_what():
-    with pytest.warns(UserWarning, match="'outlier' needs graph or labels and pred_probs"):
+    with pytest.warns(UserWarning, match="'outlier' needs `features` or `knn_graph`, or `label_name` and `pred_probs`"):
         lab = audited(issue_types=["outlier", "class_imbalance"])
     assert lab.issue_summary.issue_type.tolist() == ["class_imbalance"]
 
@@ -469,10 +458,14 @@ BAD_INPUTS = [
         "metric",
     ),
     ({"pred_probs": BLOBS.pred_probs, "n_jobs": 0}, ValueError, "n_jobs"),
+    ({"features": BLOBS.features[:, 0]}, ValueError, "One feature: features.reshape"),
+    ({"features": ["a text"] * 503}, ValueError, "a column 'a text'"),
+    ({"features": "nope"}, ValueError, "`features` must be an array, a column of the data, or the path"),
+    ({"pred_probs": "nope.npy"}, (ValueError, FileNotFoundError), "`pred_probs`"),
 ]
 
 
-@pytest.mark.parametrize(("inputs", "error", "said"), BAD_INPUTS, ids=[said for _, _, said in BAD_INPUTS])
+@pytest.mark.parametrize(("inputs", "error", "said"), BAD_INPUTS, ids=[said for *_, said in BAD_INPUTS])
 def test_bad_input_is_refused_before_work_starts(monkeypatch, inputs, error, said):
     no_work(monkeypatch)
     lab = Datalab(DATA, label_name="y", verbosity=0)
@@ -648,3 +641,75 @@ def test_tables_are_made_anew():
 def test_find_issues_prints_nothing(capsys):
     audited(pred_probs=BLOBS.pred_probs, features=BLOBS.features, verbosity=4)
     assert capsys.readouterr() == ("", "")
+
+
+# -- inputs that are less than usual
+
+
+def test_features_may_be_a_frame_beside_labels_that_are_missing():
+    frame = pd.DataFrame(BLOBS.features, columns=[f"x{k}" for k in range(12)])
+    lab, array = audited(unlabeled(), features=frame), audited(unlabeled(), features=BLOBS.features)
+    assert not lab.failed
+    pd.testing.assert_frame_equal(lab.issues, array.issues)
+
+
+@pytest.mark.parametrize("task", ["regression", "multilabel"])
+def test_predictions_alone_run_what_they_can(task):
+    problem = numbers() if task == "regression" else label_sets()
+    lab = audited({"y": problem.labels}, "y", task, pred_probs=problem.pred_probs)
+    assert not lab.failed
+    assert lab.issue_summary.issue_type.tolist() == ["label"]
+
+
+def test_one_class_alone_makes_no_probabilities():
+    lab = audited({"y": ["a"] * 503}, features=BLOBS.features)
+    assert not lab.failed
+    assert "label" not in lab.issue_summary.issue_type.tolist()
+
+
+def test_columns_of_words_are_named():
+    features = pd.DataFrame({"size": [1.0, 2.0, 3.0], "color": ["red", "green", "blue"]})
+    with pytest.warns(UserWarning, match="columns of numbers; got 'color'"):
+        lab = audited({"x": [1, 2, 3]}, None, features=features)
+    assert lab.issue_summary.issue_type.tolist() == ["null"]
+
+
+def test_rows_that_lack_features_leave_probabilities_their_say():
+    features = BLOBS.features.copy()
+    features[7, 0] = np.nan
+    with pytest.warns(UserWarning, match="checks failed"):
+        lab = audited(features=features, pred_probs=BLOBS.pred_probs)
+    assert_same_answers(lab, audited(pred_probs=BLOBS.pred_probs), ["ambiguous", "label"])
+
+
+def test_inputs_may_be_columns_of_the_data_and_files(tmp_path):
+    np.save(tmp_path / "p.npy", BLOBS.pred_probs)
+    data = DATA | {f"x{k}": column for k, column in enumerate(BLOBS.features.T)} | {"vector": BLOBS.features}
+    expected = audited(pred_probs=BLOBS.pred_probs, features=BLOBS.features)
+    for features in ("vector", [f"x{k}" for k in range(12)]):
+        lab = audited(data, pred_probs=str(tmp_path / "p.npy"), features=features)
+        pd.testing.assert_frame_equal(lab.issues, expected.issues)
+
+
+def test_an_audit_of_nothing_says_what_it_needs():
+    lab = Datalab({"x": [1, 2]}, verbosity=0)
+    with pytest.warns(UserWarning, match="No check can run: pass `pred_probs` or `features`"):
+        lab.find_issues()
+
+
+def test_groups_that_there_are_none_of_are_no_failure():
+    far = np.random.default_rng(0).normal(size=(503, 3)) * 1000
+    lab = audited(pred_probs=BLOBS.pred_probs, features=far)
+    assert not lab.failed
+    assert lab.get_issue_summary("underperforming_group").score[0] == 1
+    assert "No group could be judged" in lab._findings["underperforming_group"].notes[0]
+
+
+def test_an_audit_of_many_rows_of_strings_keeps_codes_and_names():
+    """Names of classes are written out for those who ask, not for a million rows at once."""
+    from fastcl.datalab.named import Named
+
+    lab = audited({"y": np.array(list("abcde"))[BLOBS.labels]}, pred_probs=BLOBS.pred_probs)
+    columns = lab._findings["label"].columns
+    assert all(isinstance(column, Named) for column in columns.values())
+    assert lab.get_info("label")["given_label"].tolist() == lab.get_issues("label").given_label.tolist()

@@ -19,6 +19,7 @@ from fastcl import Datalab
 from fastcl.count import get_confident_thresholds
 from fastcl.datalab import check
 from fastcl.datalab.check import CHECKS, Finding
+from fastcl.datalab.fitted import NO_FEATURES
 from fastcl.filter import find_label_issues
 from fastcl.neighbors import build_knn_graph, query
 from fastcl.neighbors.build import SearchedRows
@@ -399,7 +400,7 @@ def test_a_loaded_lab_judges_as_before(lab, monitor, tmp_path):
     pd.testing.assert_frame_equal(again.score_new(**brought), monitor.score_new(**brought))
     without = loaded.monitor()
     assert set(without.needs) == {"null", "label"}
-    assert without.left_out["outlier"] == "the lab does not hold the features: pass them, monitor(features=...)"
+    assert without.left_out["outlier"] == NO_FEATURES
     with pytest.raises(ValueError, match="`features` must be those that the graph was made of"):
         loaded.monitor(features=blobs(seed=1).features)
 

@@ -90,6 +90,7 @@ def run_commands(text: str, namespace: dict[str, Any]) -> None:
 RUN = {"python": run_cell, "console": run_commands}
 
 
+@pytest.mark.usefixtures("own_checks")
 @pytest.mark.parametrize("page", [page for page in PAGES if code_blocks(page)], ids=lambda page: page.name)
 def test_code_on_a_page_runs_and_prints_what_is_shown(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

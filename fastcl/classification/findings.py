@@ -21,6 +21,7 @@ from fastcl.core.noise_matrices import (
 )
 from fastcl.core.scores import Scoring
 from fastcl.core.validation import as_thresholds, check_matrix
+from fastcl.engine.blocks import Source
 from fastcl.engine.run import Sweep
 from fastcl.engine.threads import resolve_n_jobs
 from fastcl.filter import flag, sweep_for
@@ -131,13 +132,24 @@ class LabelNoise:
 
 @dataclass(frozen=True)
 class Findings:
-    """The answer for every row, and the noise between classes."""
+    """The answer for every row, and the noise between classes; `given` and `predicted` are class indices."""
 
     is_label_issue: npt.NDArray[np.bool_]
     label_quality: npt.NDArray[np.floating[Any]]
-    given_label: npt.NDArray[Any]
-    predicted_label: npt.NDArray[Any]
+    given: npt.NDArray[np.int32]
+    predicted: npt.NDArray[np.int32]
     noise: LabelNoise
+    source: Source
+
+    @property
+    def given_label(self) -> npt.NDArray[Any]:
+        """The given class of every row, as the user calls it."""
+        return self.source.name_classes(self.given)
+
+    @property
+    def predicted_label(self) -> npt.NDArray[Any]:
+        """The most probable class of every row, as the user calls it."""
+        return self.source.name_classes(self.predicted)
 
     def table(self, like: Any) -> Any:
         """Return the answer as a table of the library that labels `like` these came in, else of pandas."""
@@ -171,8 +183,7 @@ def conclude(sweep: Sweep, wanted: Wanted) -> Findings:
     issues = flag(sweep, wanted.filter_by, prune)
     if wanted.pulearning is not None:
         issues &= sweep.labels != clean_class(wanted.pulearning, _classes(sweep))
-    name = sweep.source.name_classes
-    return Findings(issues, sweep.scores, name(sweep.labels), name(sweep.summary.predicted), noise)
+    return Findings(issues, sweep.scores, sweep.labels, sweep.summary.predicted, noise, sweep.source)
 
 
 def _noise(sweep: Sweep, wanted: Wanted) -> LabelNoise:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import warnings
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ def warm_up() -> None:
         _out_of_distribution(labels, pred_probs)
         _answer(labels, pred_probs, _search(pred_probs))
         _several_labels((pred_probs > 0.3).astype(np.uint8), pred_probs)
+        _audit(labels, pred_probs)
     _regress()
     for half in (np.float16, np.float32, np.float64):
         _find_duplicates(make_problem(60, 4, half)[1])
@@ -140,6 +142,27 @@ def _answer(labels: Labels, pred_probs: Floats, graph: KNNGraph) -> None:
     find_well_labeled(labels, pred_probs, graph)
     knn_pred_probs(labels, graph)
     loo_pred_probs(labels, pred_probs)
+
+
+def _audit(labels: Labels, pred_probs: Floats) -> None:
+    from fastcl import Datalab
+
+    texts = ["where is my new card", "where is my new card?"] * (len(labels) // 2)
+    with warnings.catch_warnings():  # what is wrong with these data is of no interest
+        warnings.simplefilter("ignore")
+        lab = Datalab({"y": labels, "text": texts}, label_name="y", text_key="text", verbosity=0)
+        lab.find_issues(pred_probs=pred_probs)
+        lab.find_issues(pred_probs=pred_probs, features=np.round(pred_probs, 3))
+        lab.score_new(labels=labels, pred_probs=pred_probs, features=np.round(pred_probs, 3))
+    with contextlib.suppress(ImportError):  # images are an extra
+        _look_at_images()
+
+
+def _look_at_images() -> None:
+    from fastcl.datalab.images import measure_images
+
+    shapes = ((70, 80, 3), (70, 80), (9, 9, 3), (9, 9), (70, 80, 4))
+    measure_images([np.zeros(shape, np.uint8) for shape in shapes], n_jobs=1)
 
 
 def _several_labels(given: npt.NDArray[np.uint8], pred_probs: Floats) -> None:

@@ -61,8 +61,12 @@ def as_matrix(name: str, values: Any) -> npt.NDArray[Any]:
     table = as_narwhals(name, values)
     if table is None or not hasattr(table, "iter_columns"):
         return array
-    columns = [column.to_numpy() for column in table.iter_columns()]  # nullable, or of several types
-    return np.column_stack(columns) if all(column.dtype.kind in "fiub" for column in columns) else array
+    columns = {column.name: column.to_numpy() for column in table.iter_columns()}  # nullable, or of several types
+    for column, numbers in columns.items():
+        if numbers.dtype.kind not in "fiub":
+            fix = "Write it as numbers, or leave it out."
+            raise TypeError(sentence(name, "hold columns of numbers", f"{column!r}, which does not", fix))
+    return np.column_stack(list(columns.values()))
 
 
 def as_pred_probs(values: Any) -> tuple[RowReader, list[Hashable] | None]:

@@ -11,14 +11,25 @@ from typing import Any
 import numpy as np
 
 from fastcl.core.errors import check_number, sentence, warn
-from fastcl.datalab.check import CHECKS, Check, Finding
+from fastcl.datalab.check import CHECKS, NEEDS, Check, Finding
 from fastcl.datalab.evidence import Evidence
-from fastcl.datalab.graphs import DEFAULT_K
 from fastcl.datalab.inputs import INPUTS
 from fastcl.engine.progress import Progress
 
 #: Checks of images may be asked for one by one, or under this name, as in the reference.
 OF_IMAGES = "image_issue_types"
+
+#: What users pass for what checks need.
+CALLED = {
+    "labels": "`label_name`",
+    "pred_probs": "`pred_probs`",
+    "features": "`features`",
+    "graph": "`features` or `knn_graph`",
+    "split": "`split`",
+    "text": "`text_key`",
+    "images": "`image_key`",
+    "columns": "`data`",
+}
 
 logger = logging.getLogger(__name__)
 
@@ -47,13 +58,13 @@ def known_checks(task: str) -> dict[str, Check]:
     return CHECKS[task]
 
 
-def require_check(task: str, name: str) -> Check:
+def require_check(task: str, name: str, parameter: str = "issue_types") -> Check:
     """Return a check by its name, or raise ValueError with the nearest ones."""
     known = known_checks(task)
     if name not in known:
         near = get_close_matches(str(name), known, n=1)
         fix = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(map(repr, known))}."
-        raise ValueError(sentence("issue_types", f"name checks for task={task!r}", repr(name), fix))
+        raise ValueError(sentence(parameter, f"name checks for task={task!r}", repr(name), fix))
     return known[name]
 
 
@@ -141,11 +152,15 @@ def run(assignments: list[Assignment], evidence: Evidence) -> Outcome:
 def run_one(one: Assignment) -> Finding:
     """Run a check and return its finding, or raise if that cannot be one."""
     if not one.check.can_run(one.evidence.available):
-        needed = " or ".join(" and ".join(sorted(words)) for words in one.check.needs)
-        raise ValueError(f"The check {one.check.name!r} needs {needed}.")
+        raise ValueError(f"The check {one.check.name!r} needs {needs_in_words(one.check)}.")
     finding = one.check.find(one.evidence, **one.options)
     _check_finding(one.check.name, finding, one.evidence.n_rows)
     return finding
+
+
+def needs_in_words(check: Check) -> str:
+    """Return what a check needs, as users call it: any one of the alternatives."""
+    return ", or ".join(" and ".join(CALLED[word] for word in NEEDS if word in words) for words in check.needs)
 
 
 def failures(failed: Mapping[str, Exception]) -> str:

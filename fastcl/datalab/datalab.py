@@ -14,7 +14,7 @@ from fastcl.datalab import audit, results
 from fastcl.datalab.check import NEEDS, TASKS, Finding
 from fastcl.datalab.evidence import Evidence
 from fastcl.datalab.graphs import Graphs
-from fastcl.datalab.inputs import as_given_features, as_probabilities, as_split
+from fastcl.datalab.inputs import as_given_features, as_probabilities, as_split, as_values
 from fastcl.datalab.labels import ClassLabels, NumberLabels, SetLabels, class_labels, number_labels, set_labels
 from fastcl.datalab.tables import Table, open_table
 from fastcl.engine.threads import resolve_n_jobs
@@ -136,11 +136,11 @@ class Datalab:
         ----------
         pred_probs : array-like of shape (n_samples, n_classes), optional
             Out-of-sample predicted probabilities in [0, 1]: of classes, for "multilabel" of each class by itself. For
-            "regression" predictions of shape (n_samples,). A table with class names as columns is matched by name; a
-            path of a ``.npy`` file is read from disk. Without it, and with features and class labels, probabilities are
-            made of these, which the report says.
+            "regression" predictions of shape (n_samples,). A table with class names as columns is matched by name. Or
+            the path of a ``.npy`` file, or columns of the data by name. Without it, and with features and class labels,
+            probabilities are made of these, which the report says.
         features : array-like, table or sparse matrix of shape (n_samples, n_features), optional
-            Embeddings or columns of numbers, or the path of a ``.npy`` file.
+            Embeddings or columns of numbers; or the path of a ``.npy`` file, or columns of the data by name.
         knn_graph : KNNGraph, or scipy sparse matrix of distances of shape (n_samples, n_samples), optional
             Neighbours of each row, made by `fastcl.neighbors.build_knn_graph` or elsewhere. By default a graph is built
             from the features, once, and kept: a later call needs no features.
@@ -183,6 +183,8 @@ class Datalab:
         given = {"pred_probs": pred_probs, "features": features, "knn_graph": knn_graph, "split": split}
         evidence = self._evidence(given, n_jobs)
         chosen = audit.choose(evidence, issue_types)
+        if not chosen:
+            warn("No check can run: pass `pred_probs` or `features`, or name columns of labels, texts or images.")
         evidence = evidence.having(planned=frozenset(chosen))
         assignments = audit.assign(evidence, chosen, lambda own: self._evidence(given | own, n_jobs))
         _refuse_bad_probabilities(evidence, assignments)
@@ -195,7 +197,11 @@ class Datalab:
 
     def _evidence(self, given: Mapping[str, Any], n_jobs: int | None) -> Evidence:
         """Return what checks may look at, or raise if inputs do not fit the data."""
-        given = {name: value for name, value in given.items() if value is not None}
+        given = {
+            name: as_values(name, value, self._table) if name in ("pred_probs", "features") else value
+            for name, value in given.items()
+            if value is not None
+        }
         pred_probs, labels = None, self._labels
         if "pred_probs" in given:
             pred_probs, columns = as_probabilities(given["pred_probs"], self.task, self._n_rows)
@@ -330,7 +336,7 @@ class Datalab:
         if issue_name == "statistics":
             return self._statistics()
         finding = self._finding(issue_name)
-        return {**finding.info, **finding.columns}
+        return {**finding.info, **results.written_out(finding.columns)}
 
     def report(
         self,
@@ -532,7 +538,7 @@ class Datalab:
 
     def _finding(self, name: str) -> Finding:
         if name not in self._findings:
-            audit.require_check(self.task, name)
+            audit.require_check(self.task, name, "issue_name")
         return results.require_finding(name, self._findings, self.failed)
 
     def _statistics(self) -> dict[str, Any]:

@@ -80,10 +80,13 @@ class Evidence:
         }
         return frozenset(need for need, is_there in has.items() if is_there)
 
-    @property
+    @kept
     def can_do_without_model(self) -> bool:
-        """Whether probabilities can be made of features and labels."""
-        return self.task == "classification" and self.given_labels is not None and self.graphs.features is not None
+        """Whether probabilities can be made of features and labels: there are both, and two classes at least."""
+        if not isinstance(self.given_labels, ClassLabels) or self.graphs.features is None:
+            return False
+        codes = self.given_labels.codes
+        return len(np.unique(codes[codes >= 0])) > 1
 
     @property
     def is_model_free(self) -> bool:
@@ -141,7 +144,10 @@ class Evidence:
         """
         if self._agreement_comes_along:
             return self.sweep.extra
-        graph = self.graph() if self.graphs else None
+        try:
+            graph = self.graph() if self.graphs else None
+        except (TypeError, ValueError):  # features that cannot be compared: the checks that need them say so
+            graph = None
         return agreement(self.source, self.labels.codes, graph, self.labeled, self.n_jobs)
 
     @property

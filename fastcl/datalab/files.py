@@ -23,6 +23,7 @@ import numpy as np
 
 from fastcl.core.errors import sentence
 from fastcl.core.label_sets import LabelSets
+from fastcl.datalab import results
 from fastcl.datalab.check import Finding
 from fastcl.datalab.encoding import ArrayStore, decode, encode
 from fastcl.datalab.graphs import Graphs
@@ -142,7 +143,7 @@ def _of_finding(name: str, finding: Finding, store: ArrayStore) -> dict[str, Any
     return {
         "is_issue": encode(finding.is_issue, store, f"is_{name}_issue"),
         "scores": encode(finding.scores, store, f"{name}_score"),
-        "columns": encode(dict(finding.columns), store, f"{name}.columns"),
+        "columns": encode(results.written_out(finding.columns), store, f"{name}.columns"),
         "info": encode(dict(finding.info), store, f"{name}.info"),
         "summary": encode(finding.summary, store, f"{name}.summary"),
         "notes": encode(tuple(finding.notes), store, f"{name}.notes"),

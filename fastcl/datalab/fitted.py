@@ -32,6 +32,10 @@ from fastcl.neighbors.graph import KNNGraph
 PROBABILITIES, FEATURES, TEXT = (frozenset({name}) for name in ("pred_probs", "features", "text"))
 
 
+#: Said of checks of a lab that was loaded: files do not hold features.
+NO_FEATURES = "the lab does not hold the features audited: pass them, lab.monitor(features=...)"
+
+
 class NotForNewRowsError(Exception):
     """Says why a check has nothing to say of new rows."""
 
@@ -127,7 +131,7 @@ class Fitted:
         """Return the rows of a graph, one object for all checks that ask for the same ones."""
         features = self.known_features if graph.features is None or self.features is not None else graph.features
         if features is None:
-            raise NotForNewRowsError("the lab does not hold the features: pass them, monitor(features=...)")
+            raise NotForNewRowsError(NO_FEATURES)
         if graph.metric not in self.neighborhoods:
             self.neighborhoods[graph.metric] = Neighborhood(graph, features)
         return self.neighborhoods[graph.metric]

@@ -47,7 +47,7 @@ class Graphs:
         self.n_rows, self.n_jobs, self.verbose = n_rows, n_jobs, verbose
         self.built: dict[str, KNNGraph] = {}
         self._wanted: dict[str, int] = {}
-        self.default_metric = None if features is None else default_metric(features.shape[1])
+        self.default_metric: str | None = None if features is None else default_metric(features.shape[1])
         if given is not None:
             graph = graph_of_itself(given, n_samples=n_rows, name="knn_graph")
             self.default_metric = graph.metric

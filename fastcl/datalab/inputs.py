@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +12,7 @@ import numpy.typing as npt
 from fastcl.core.arrays import as_array, as_matrix, as_narwhals, as_pred_probs
 from fastcl.core.errors import sentence
 from fastcl.datalab.tables import Table
+from fastcl.engine.files import open_npy
 
 #: What can be brought, and given to one check alone among its options.
 INPUTS = ("pred_probs", "features", "knn_graph", "split")
@@ -24,7 +27,6 @@ class Probabilities(NamedTuple):
 
 def as_probabilities(values: Any, task: str, n_rows: int) -> Probabilities:
     """Return probabilities of shape (n_rows, n_classes), for regression predictions of shape (n_rows,)."""
-    values = as_file(values)
     if task == "regression":
         predictions = as_array("pred_probs", values)
         if predictions.ndim == 2 and predictions.shape[1] == 1:
@@ -41,7 +43,6 @@ def as_probabilities(values: Any, task: str, n_rows: int) -> Probabilities:
 
 def as_given_features(values: Any, n_rows: int) -> Any:
     """Return features as they came if they have a shape, lists as an array, or raise if there are not `n_rows`."""
-    values = as_file(values)
     if isinstance(values, (list, tuple)):
         values = as_array("features", values)
     if not hasattr(values, "shape"):
@@ -50,7 +51,12 @@ def as_given_features(values: Any, n_rows: int) -> Any:
         else:
             _check_length("features", len(table), n_rows)
             return values
-    _check_length("features", values.shape[0] if values.shape else 0, n_rows)
+    if len(values.shape) != 2:
+        fix = "One feature: features.reshape(-1, 1)." if len(values.shape) == 1 else "Flatten each row to one."
+        raise ValueError(
+            sentence("features", "have shape (n_samples, n_features)", f"shape {tuple(values.shape)}", fix)
+        )
+    _check_length("features", values.shape[0], n_rows)
     return values
 
 
@@ -72,15 +78,20 @@ def as_split(values: Any, table: Table | None, n_rows: int) -> npt.NDArray[Any]:
     return split
 
 
-def as_file(values: Any) -> Any:
-    """Return the array in a ``.npy`` file, left on disk, for its path; anything else as it is."""
-    if not isinstance(values, str) and not hasattr(values, "__fspath__"):
+def as_values(name: str, values: Any, table: Table | None) -> Any:
+    """Return what a name stands for: a column of the data, or a ``.npy`` file, left on disk; anything else as it is.
+
+    A list of names are columns of the data side by side.
+    """
+    if table is not None and isinstance(values, list) and values and all(isinstance(one, str) for one in values):
+        return np.column_stack([table.array(column) for column in values])
+    if not isinstance(values, (str, PathLike)):
         return values
-    from pathlib import Path
-
-    from fastcl.engine.files import open_npy
-
-    return open_npy("path", Path(values))
+    if table is not None and values in table.names:
+        return table.array(str(values))
+    if Path(values).suffix != ".npy":
+        raise ValueError(sentence(name, "be an array, a column of the data, or the path of a .npy file", repr(values)))
+    return open_npy(name, Path(values))
 
 
 def _check_length(name: str, length: int, n_rows: int) -> None:

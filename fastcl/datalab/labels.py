@@ -15,6 +15,7 @@ from fastcl.core.lazily import kept
 from fastcl.core.targets import as_targets
 from fastcl.datalab.class_order import Classes, columns_of_classes, name_classes
 from fastcl.datalab.columns import categories, column_array, encode
+from fastcl.datalab.named import Named
 from fastcl.datalab.set_labels import SetLabels, set_labels
 
 __all__ = ["ClassLabels", "NumberLabels", "SetLabels", "class_labels", "number_labels", "set_labels"]
@@ -49,13 +50,9 @@ class ClassLabels:
         return bool(self.is_labeled.all())
 
     @property
-    def given(self) -> npt.NDArray[Any]:
+    def given(self) -> Named:
         """The name of each row's class; None where a row has no label."""
-        if self.all_labeled and self.names.dtype.kind in "biuf":
-            return self.names[self.codes]
-        names = np.empty(self.names.size + 1, object)  # the last is that of -1; texts are not copied
-        names[:-1] = self.names
-        return names[self.codes]
+        return Named(self.codes, self.names)
 
     def aligned(self, n_columns: int, columns: Sequence[Hashable] | None = None) -> ClassLabels:
         """Return labels whose classes are the columns of `pred_probs`.
@@ -144,7 +141,7 @@ def class_labels(
     >>> labels = class_labels(["dog", "cat", None, "dog"])
     >>> labels.codes, labels.names.tolist()
     (array([ 1,  0, -1,  1], dtype=int32), ['cat', 'dog'])
-    >>> class_labels([0, 2], class_names=["cat", "cow", "dog"]).given.tolist()
+    >>> list(class_labels([0, 2], class_names=["cat", "cow", "dog"]).given)
     ['cat', 'dog']
     """
     encoded = encode("labels", column)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.datalab.graphs import Graphs
+from fastcl.datalab.inputs import as_numbers
 from fastcl.datalab.labels import ClassLabels
 from fastcl.neighbors.graph import KNNGraph
 from fastcl.neighbors.model_free.leave_one_out import loo_pred_probs
@@ -21,7 +22,7 @@ NOTE = (
 
 def held_out_pred_probs(labels: ClassLabels, graphs: Graphs, n_jobs: int | None = None) -> npt.NDArray[Any]:
     """Return leave-one-out probabilities of labelled rows; of the others, the votes of their labelled neighbours."""
-    features, n_classes = graphs.features, len(labels.names)
+    features, n_classes = as_numbers(graphs.features), len(labels.names)
     if labels.all_labeled:
         return loo_pred_probs(labels.codes, features, n_classes=n_classes, n_jobs=n_jobs)
     rows = np.flatnonzero(labels.is_labeled)

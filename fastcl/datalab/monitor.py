@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.arrays import as_table
-from fastcl.core.errors import sentence
+from fastcl.core.errors import sentence, warn
 from fastcl.datalab.check import Finding
 from fastcl.datalab.drift import Shares, columns_of, count_audited, count_new, share_columns
-from fastcl.datalab.fitted import Fitted
+from fastcl.datalab.fitted import NO_FEATURES, Fitted
 from fastcl.datalab.new_row_checks import Judge
-from fastcl.datalab.new_rows import Door
+from fastcl.datalab.new_rows import Door, NewRows
 from fastcl.engine.threads import resolve_n_jobs
 
 
@@ -170,6 +170,7 @@ class Monitor:
         chosen = {name: judge for name, judge in self.judges.items() if judge.needs <= rows.available}
         if not chosen:
             raise ValueError(self._nothing_to_judge(rows.available))
+        self._warn_of_missing(rows)
         columns: dict[str, Any] = {}
         for name, judge in chosen.items():
             finding = judge.judge(rows)
@@ -177,6 +178,12 @@ class Monitor:
                 columns |= {f"is_{name}_issue": finding.is_issue, f"{name}_score": finding.scores}
             columns |= finding.columns
         return as_table(columns, (data, labels, features, pred_probs))
+
+    def _warn_of_missing(self, rows: NewRows) -> None:
+        """Say that new features are not compared with those audited, where nobody has these."""
+        missing = [name for name, reason in self.left_out.items() if reason == NO_FEATURES]
+        if missing and rows.features is not None:
+            warn(f"Not judged: {', '.join(missing)}; {NO_FEATURES}.")
 
     def compare(self, table: Any) -> Any:
         """Compare the share of issues among new rows with that in the audit.

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from fastcl.ambiguity import agreement_with
 from fastcl.core.reductions.issue_count import off_diagonal
 from fastcl.datalab.check import Finding
+from fastcl.datalab.named import Named
 from fastcl.datalab.new_rows import Neighborhood, NewRows
 from fastcl.engine.run import sweep_rows
 from fastcl.neighbors.duplicates.hashing import hash_rows
@@ -60,7 +61,7 @@ class LabelJudge(Judge):
 
     def judge(self, rows: NewRows) -> Finding:
         summary = rows.sweep(self.thresholds)
-        predicted = self.classes[summary.predicted]
+        predicted = Named(summary.predicted, self.classes)
         if rows.labels is None:
             return Finding(columns={"predicted_label": predicted})
         has_label = rows.labels.is_labeled

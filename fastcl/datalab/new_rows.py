@@ -17,7 +17,7 @@ from fastcl.datalab.class_order import Classes, columns_of_classes, name_classes
 from fastcl.datalab.columns import categories, encode
 from fastcl.datalab.evidence import Evidence
 from fastcl.datalab.graphs import Graphs
-from fastcl.datalab.inputs import as_file, as_numbers
+from fastcl.datalab.inputs import as_numbers, as_values
 from fastcl.datalab.labels import ClassLabels, class_labels
 from fastcl.datalab.null_patterns import find_null_patterns
 from fastcl.datalab.tables import Table, open_table
@@ -158,15 +158,20 @@ class Door:
         self, data: Any, labels: Any, pred_probs: Any, features: Any, wanted: frozenset[str], n_jobs: int | None
     ) -> NewRows:
         """Return what was brought of new rows, of what is wanted, or raise if it does not fit."""
-        text = None
+        text, table = None, None
         if data is not None:
             table = open_table(data)
             text = table.column(self.text_key) if self.text_key in table.names else None
             if labels is None and self.label_name is not None and self.label_name in table.names:
                 labels = _labels_of(table, self.label_name)
-        given = {"labels": labels, "pred_probs": pred_probs, "features": features, "text": text}
+        given = {
+            "labels": labels,
+            "pred_probs": as_values("pred_probs", pred_probs, table),
+            "features": as_values("features", features, table),
+            "text": text,
+        }
         read: dict[str, Any] = {}
-        n_rows = None if data is None else table.n_rows
+        n_rows = None if table is None else table.n_rows
         for name, values in given.items():
             if values is None or name not in wanted:
                 continue
@@ -182,7 +187,7 @@ class Door:
 
     def read_pred_probs(self, values: Any) -> Any:
         """Return probabilities with columns in the order of the classes audited."""
-        matrix, columns = as_pred_probs(as_file(values))
+        matrix, columns = as_pred_probs(values)
         if self.classes is None:
             return matrix
         own = Classes(self.classes, np.ones(len(self.classes), np.bool_), declared=True)
@@ -195,7 +200,6 @@ class Door:
 
     def read_features(self, values: Any) -> Any:
         """Return features with columns in the order of those audited."""
-        values = as_file(values)
         features = self._in_order(values if hasattr(values, "shape") else as_array("features", values))
         if len(features.shape) != 2 or features.shape[1] != (self.n_features or features.shape[1]):
             rule = f"have shape (n_samples, {self.n_features or 'n_features'}), the columns of the data audited"
@@ -220,7 +224,7 @@ class Door:
 
 def _labels_of(table: Table, name: str) -> Any:
     """Return the label column of a table, its positions among declared names as names."""
-    column = table.column(name)
+    column = table.label_column(name)
     declared = table.declared_classes(name)
     if declared is None or categories(column) is not None:
         return column

@@ -158,6 +158,7 @@ def examples(lab: Datalab, name: str, count: int) -> dict[str, list[Any]]:
     if finding.scores is None:
         return {}
     rows = worst_rows(np.asarray(finding.scores), count)
+    rows = rows[np.asarray(finding.is_issue)[rows] | (np.asarray(finding.scores)[rows] < 1)]  # none that is perfect
     shown: dict[str, list[Any]] = {"row": rows.tolist()}
     for title, values in (("score", finding.scores), ("issue", finding.is_issue), *finding.columns.items()):
         shown[_free(title, shown)] = _values_at(values, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from fastcl.core.arrays import as_table
 from fastcl.core.errors import sentence
 from fastcl.datalab.check import Finding
+from fastcl.datalab.named import Named
 
 
 def issues_table(findings: dict[str, Finding], n_rows: int, like: Any) -> Any:
@@ -56,6 +58,11 @@ def require_finding(name: str, findings: dict[str, Finding], failed: dict[str, E
     raise ValueError(sentence("issue_name", "name a check that has run", repr(name), fix))
 
 
+def written_out(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return columns with names of classes written out."""
+    return {name: np.asarray(values) if isinstance(values, Named) else values for name, values in columns.items()}
+
+
 def _flags(name: str, finding: Finding) -> dict[str, Any]:
     if finding.is_issue is None:
         return {}
@@ -73,9 +80,7 @@ def _table(columns: dict[str, Any], n_rows: int, like: Any) -> Any:
 
 def _column(values: Any) -> Any:
     """Return values as an array; lists and arrays in it as objects."""
-    if isinstance(values, np.ndarray):
-        return values
-    if hasattr(values, "dtype") and not hasattr(values, "__iter__"):
+    if isinstance(values, (np.ndarray, Named)):
         return np.asarray(values)
     column = np.empty(len(values), object)
     column[:] = list(values)

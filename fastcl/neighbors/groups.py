@@ -30,6 +30,10 @@ EPS = 0.5
 MIN_SAMPLES = 5
 
 
+class NoGroupError(ValueError):
+    """Says that no group is large enough to be judged."""
+
+
 @dataclass(frozen=True, eq=False)
 class UnderperformingGroup:
     """The group of similar rows on which a model does worst, and how all others do.
@@ -260,7 +264,7 @@ def _large_clusters(ids: Ids, min_size: int, advice: str) -> tuple[Ids, Ids, Ids
     if not is_large.any():
         largest = sizes[found != NOISE].max(initial=0)
         name = "graph" if advice else "cluster_ids"
-        raise ValueError(sentence(name, f"hold a group of at least {min_size} rows", f"at most {largest}", advice))
+        raise NoGroupError(sentence(name, f"hold a group of at least {min_size} rows", f"at most {largest}", advice))
     new_place = np.where(is_large, np.cumsum(is_large) - 1, -1)
     return found[is_large], new_place[places], sizes[is_large]
 

@@ -13,6 +13,8 @@ from fastcl.classification.findings import Findings, Wanted, conclude, find
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
 from fastcl.datalab.model_free import NOTE
+from fastcl.datalab.named import Named
+from fastcl.datalab.rows import RowsOf
 from fastcl.dataset import health_of_sweep, health_summary
 from fastcl.engine.run import Sweep
 from fastcl.meta_estimator import as_options
@@ -86,10 +88,7 @@ def _search(evidence: Evidence, wanted: Wanted) -> tuple[Sweep, Findings]:
     shared = replace(sweep, summary=replace(sweep.summary))  # findings let go of what they need no more
     if wanted.thresholds is None and wanted.score == "self_confidence" and not wanted.score_options:
         return sweep, conclude(shared, wanted)
-    labels, pred_probs = evidence.of_labeled(evidence.labels.codes), evidence.of_labeled(evidence.pred_probs)
-    found = find(labels, pred_probs, wanted)
-    name = evidence.source.name_classes
-    return sweep, replace(found, given_label=name(found.given_label), predicted_label=name(found.predicted_label))
+    return sweep, find(evidence.of_labeled(evidence.labels.codes), evidence.of_labeled(evidence.pred_probs), wanted)
 
 
 def _health(sweep: Sweep, evidence: Evidence, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -123,14 +122,11 @@ def _info(findings: Findings, sweep: Sweep, health: dict[str, Any], evidence: Ev
 
 def _labels(evidence: Evidence, findings: Findings) -> dict[str, Any]:
     """Return the given label of every row, and the predicted one, also where there is no label."""
-    if evidence.labeled is None:
-        return {"given_label": findings.given_label, "predicted_label": findings.predicted_label}
-    predicted = np.empty(evidence.n_rows, findings.predicted_label.dtype)
-    predicted[evidence.labeled] = findings.predicted_label
-    unlabeled = np.flatnonzero(~evidence.labels.is_labeled)
-    suggested = np.asarray(evidence.pred_probs[unlabeled]).argmax(axis=1)
-    predicted[unlabeled] = evidence.source.name_classes(suggested)
-    return {"given_label": evidence.labels.given, "predicted_label": predicted}
+    predicted = evidence.of_all(findings.predicted, -1)
+    if evidence.labeled is not None:
+        unlabeled = np.flatnonzero(~evidence.labels.is_labeled)
+        predicted[unlabeled] = np.asarray(RowsOf(evidence.pred_probs, unlabeled)[:]).argmax(axis=1)
+    return {"given_label": evidence.labels.given, "predicted_label": Named(predicted, evidence.labels.names)}
 
 
 def _notes(evidence: Evidence) -> tuple[str, ...]:

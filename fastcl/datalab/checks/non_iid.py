@@ -22,7 +22,11 @@ MOST_ROWS = 20_000
 RUNS = 20
 
 
-@check("non_iid", needs=("graph", "pred_probs"), default=True, shows={"p-value": 0})
+SHOWS = {"p-value": 0}
+
+
+@check("non_iid", needs=("graph", "pred_probs"), tasks=("classification",), default=True, shows=SHOWS)
+@check("non_iid", needs="graph", tasks=("regression", "multilabel"), default=True, shows=SHOWS)
 def non_iid(
     evidence: Evidence,
     *,

@@ -16,12 +16,11 @@ from fastcl.neighbors.outliers import THRESHOLD, find_outliers
 PROBABILITIES_THRESHOLD = 0.13
 
 
-@check(
-    "outlier",
-    needs=("graph", "pred_probs labels"),
-    default=True,
-    shows={"average_ood_score": 2},
-)
+SHOWS = {"average_ood_score": 2}
+
+
+@check("outlier", needs=("graph", "pred_probs labels"), tasks=("classification",), default=True, shows=SHOWS)
+@check("outlier", needs="graph", tasks=("regression", "multilabel"), default=True, shows=SHOWS)
 def outlier(
     evidence: Evidence,
     *,

@@ -63,7 +63,8 @@ def spurious_correlations(evidence: Evidence, *, threshold: float = 0.3) -> Find
         return Finding(info={"threshold": threshold}, notes=(note,))
     folds = _folds(codes)
     scores = np.array([_room_for_improvement(column[is_known], codes, folds) for column in columns.values()])
-    table = as_table({"property": np.array(list(columns), object), "score": scores}, ())
+    order = np.argsort(scores, kind="stable")  # what tells most comes first
+    table = as_table({"property": np.array(list(columns), object)[order], "score": scores[order]}, ())
     notes = tuple(_about(name, score) for name, score in zip(columns, scores, strict=True) if score < threshold)
     return Finding(info={"correlations_df": table, "threshold": threshold}, notes=notes)
 

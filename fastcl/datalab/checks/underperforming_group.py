@@ -10,7 +10,7 @@ import numpy as np
 from fastcl.core.errors import sentence
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
-from fastcl.neighbors.groups import EPS, MIN_SAMPLES, find_worst_group
+from fastcl.neighbors.groups import EPS, MIN_SAMPLES, NoGroupError, UnderperformingGroup, find_worst_group
 
 
 @check(
@@ -30,11 +30,11 @@ def underperforming_group(
     min_cluster_samples: int = 5,
     cluster_ids: Any = None,
 ) -> Finding:
-    """A group of similar rows whose labels the model believes least.
+    """Groups of similar rows whose labels the model believes least: the worst of them.
 
-    Such a group may be full of wrong labels, of a kind that the training data lack, or hard. Groups are found by DBSCAN
-    among the neighbours, or given as `cluster_ids`. The score is the mean probability of the given labels in the group
-    over that of all groups.
+    The worst group may be full of wrong labels, of a kind that the training data lack, or hard. Groups are found by
+    DBSCAN among the neighbours, or given as `cluster_ids`. The score is the mean probability of the given labels in the
+    group over that of all groups.
     """
     clustering = dict(clustering_kwargs or {})
     known = {name: clustering.pop(name, default) for name, default in (("eps", EPS), ("min_samples", MIN_SAMPLES))}
@@ -42,15 +42,26 @@ def underperforming_group(
         rule = "hold 'eps' and 'min_samples' only"
         raise ValueError(sentence("clustering_kwargs", rule, ", ".join(map(repr, clustering))))
     graph = None if cluster_ids is not None else evidence.graph(k, metric)
-    found = find_worst_group(
-        evidence.of_all(evidence.sweep.summary.self_confidence, np.nan),
-        graph,
-        cluster_ids=cluster_ids,
-        threshold=threshold,
-        min_cluster_samples=min_cluster_samples,
-        **known,
-    )
-    clusters = {
+    self_confidence = evidence.of_all(evidence.sweep.summary.self_confidence, np.nan)
+    try:
+        found = find_worst_group(
+            self_confidence,
+            graph,
+            cluster_ids=cluster_ids,
+            threshold=threshold,
+            min_cluster_samples=min_cluster_samples,
+            **known,
+        )
+    except NoGroupError as reason:
+        return _no_group(evidence.n_rows, threshold, str(reason))
+    info: dict[str, Any] = {"threshold": found.threshold, "clustering": _clustering(found, known)}
+    if graph is not None:
+        info |= {"k": graph.k, "metric": graph.metric}
+    return Finding(found.is_issue, found.scores, found.summary, info)
+
+
+def _clustering(found: UnderperformingGroup, known: dict[str, Any]) -> dict[str, Any]:
+    return {
         "algorithm": "DBSCAN" if found.is_clustered else None,
         "params": {"metric": "precomputed", **known} if found.is_clustered else {},
         "stats": {
@@ -62,7 +73,9 @@ def underperforming_group(
             "underperforming_cluster_id": found.cluster_id,
         },
     }
-    info: dict[str, Any] = {"threshold": found.threshold, "clustering": clusters}
-    if graph is not None:
-        info |= {"k": graph.k, "metric": graph.metric}
-    return Finding(found.is_issue, found.scores, found.summary, info)
+
+
+def _no_group(n_rows: int, threshold: float, reason: str) -> Finding:
+    """Return that no row is in a group, and why."""
+    note = f"No group could be judged: {reason}"
+    return Finding(np.zeros(n_rows, np.bool_), np.ones(n_rows), 1.0, {"threshold": float(threshold)}, notes=(note,))
