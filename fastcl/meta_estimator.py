@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from copy import deepcopy
 from typing import Any, ClassVar, Self
 
@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastcl.core.arrays import as_array
 from fastcl.core.errors import sentence, warn
+from fastcl.core.validation import as_options
 from fastcl.cross_validation.rows import take_of_each, take_rows
 
 logger = logging.getLogger(__name__)
@@ -254,17 +255,6 @@ def params_of_fit(owner: MetaEstimator, params: dict[str, Any], sample_weight: A
         names = ", ".join(map(repr, params))
         raise TypeError(sentence(f"{type(owner).__name__}.fit", "be given arguments that it knows", names, fix))
     return routed_params(owner, "fit", params | {"sample_weight": sample_weight})
-
-
-def as_options(name: str, options: Any, known: Collection[str] | None = None) -> dict[str, Any]:
-    """Return a mapping of options as a dict of one's own, an empty one for None, or raise; unknown ones are a fault."""
-    if not isinstance(options, Mapping | None):
-        raise TypeError(sentence(name, "be a dict of options", type(options).__name__))
-    unknown = () if known is None else [option for option in options or () if option not in known]
-    if unknown:
-        rule = f"hold only {', '.join(map(repr, sorted(known or ())))}"
-        raise ValueError(sentence(name, rule, ", ".join(map(repr, unknown))))
-    return dict(options or {})
 
 
 def without_weights(name: str, options: Any) -> dict[str, Any]:

@@ -24,6 +24,17 @@ from fastcl.review import label_worklist
 
 NAMES = np.array(["ant", "bee", "cat", "dog"])
 PROBLEM = make_problem(403, 4, seed=1)
+
+#: What an audit with labels and probabilities writes, `lab` being a directory.
+FILES = [
+    "report.txt",
+    "issues.csv",
+    "issues.parquet",
+    "worklist.csv",
+    "worklist.parquet",
+    "manifest.json",
+    "lab",
+]
 LABELS = {"names": NAMES, "codes": np.arange(4), "zip codes": np.array(["007", "01", "1", "7"])}
 
 
@@ -181,11 +192,13 @@ def test_summary_goes_to_stdout_and_words_to_stderr(tmp_path, data, capsys):
     )
     out, err = capsys.readouterr()
     assert code == 0
-    assert out.startswith("data.csv: 403 rows, 4 classes\nlabel issues: ")
-    worst = expected().decode().splitlines()[1].split(",")
-    assert out.split("worst first\n")[1].splitlines()[1].split()[:3] == worst[:3]
-    assert "... and" in out
-    assert err == f"wrote worklist.csv, worklist.parquet, manifest.json to {tmp_path / 'out'}\n"
+    assert out.startswith("Audit of 403 rows, 4 classes\n")
+    worst = [line.split(",") for line in expected().decode().splitlines()[1:5]]
+    shown = out.split("- label issues -")[1].split("Worst rows:\n")[1].splitlines()[1:5]
+    assert [line.split()[:1] + line.split()[3:] for line in shown[:3]] == [row[:3] for row in worst[:3]]
+    assert shown[3] == ""
+    assert "Most frequent corrections\n" in out
+    assert err == f"wrote {', '.join(FILES)} to {tmp_path / 'out'}\n"
 
 
 def test_quiet_says_nothing(tmp_path, data, capsys):
@@ -212,14 +225,15 @@ def test_outputs_are_reproducible_wherever_they_are_made(tmp_path):
         path = write(place / "data.csv", columns())
         np.save(place / "probs.npy", PROBLEM.pred_probs)
         audit(place / "out", path, "--label", "label", "--pred-probs", place / "probs.npy", "--jobs", len(written) + 1)
-        written.append({file.name: file.read_bytes() for file in (place / "out").iterdir()})
+        files = sorted(file for file in (place / "out").rglob("*") if file.is_file())
+        written.append({str(file.relative_to(place / "out")): file.read_bytes() for file in files})
     assert written[0] == written[1]
-    assert set(written[0]) == {"worklist.csv", "worklist.parquet", "manifest.json"}
+    assert {name.split(os.sep)[0] for name in written[0]} == set(FILES)
     manifest = json.loads(written[0]["manifest.json"])
     assert manifest["format"] == "fastcl-audit-manifest"
     assert manifest["parameters"]["pred_probs"] == "probs.npy"
     assert set(manifest["inputs"]) == {"data", "pred_probs"}
-    assert str(tmp_path) not in written[0]["manifest.json"].decode()
+    assert [name for name, content in written[0].items() if str(tmp_path).encode() in content] == []
 
 
 def test_manifest_tells_inputs_and_parameters_apart(tmp_path, data):
@@ -273,9 +287,12 @@ def test_fail_on_decides_the_exit_code(tmp_path, data, capsys, limit, code):
     ("arguments", "words"),
     [
         (["audit"], "DATA is missing"),
-        (["audit", "data.csv", "--label", "y"], "--pred-probs is missing"),
         (["audit", "--demo", "data.csv"], "--demo brings its own data"),
-        (["audit", "data.csv", "--fail-on", "label<2"], "must be like 'label>2%' or 'label>20'; got 'label<2'"),
+        (["audit", "--demo", "--text", "body"], "--demo brings its own data"),
+        (["audit", "--demo", "--fail-on", "outlier>2"], "--demo looks for wrong labels only"),
+        (["audit", "data.csv", "--task", "ranking"], "invalid choice"),
+        (["audit", "data.csv", "--verbosity", "5"], "invalid choice"),
+        (["audit", "data.csv", "--fail-on", "label<2"], "must be like 'label>2%' or 'outlier>20'; got 'label<2'"),
         (["audit", "data.csv", "--jobs", "many"], "invalid int value"),
         (["bake"], "invalid choice"),
     ],
@@ -305,7 +322,7 @@ FAULTS = [
         "--pred-probs must name a column of 'data.csv'; got 'p_beee'. Did you mean 'p_bee'",
     ),
     ("data.parquet", "q_*", "", "--pred-probs must name a column of 'data.parquet'; got 'q_*'."),
-    ("data.csv", ",", "", "--pred-probs must name a column for each class, or one of lists; got none."),
+    ("data.csv", ",", "", "--pred-probs must name columns of numbers, or one of lists; got none."),
     ("data.csv", "p_ant", "", "got 'p_ant' alone. For two classes give both columns."),
     ("data.csv", "p_ant,p_bee", "", "--label must be named by the columns 'p_ant', 'p_bee'; got "),
     ("data.csv", "none.npy", "", "--pred-probs must be the path of an existing file"),
@@ -317,9 +334,7 @@ FAULTS = [
         "--pred-probs must hold probabilities in [0, 1] and no NaN; got nan in row 7 (1 such rows).",
     ),
     ("nan.parquet", "p_*", "", "--pred-probs must hold "),
-    ("empty.csv", "p_*", "", "--label must hold a label for every row; got none in row 7 (1 such rows)."),
-    ("empty.jsonl", "p_*", "", "--label must hold a label for every row; got none in row 7 (1 such rows)."),
-    ("data.csv", "short.npy", "", "--pred-probs must have one row for each label; got 400 rows for 403 labels."),
+    ("data.csv", "short.npy", "", "--pred-probs must have 403 rows, as the data; got 400."),
     ("data.csv", "truncated.npy", "", "--pred-probs must be a complete .npy file; got "),
     ("truncated.parquet", "p_*", "", "DATA must be a complete Parquet file; got "),
     ("truncated.jsonl", "p_*", "", "DATA must hold one JSON object a line; got no JSON in line "),
@@ -347,17 +362,10 @@ def faulty_files(tmp_path_factory):
         write(place / name, table)
     (place / "data.xls").write_text("")
     (place / "nothing.csv").write_text("")
-    text, nan, empty = (dict(table) for _ in range(3))
+    text, nan = dict(table), dict(table)
     text["p_cat"] = ["much" if row == 7 else "0.5" for row in range(403)]
     nan["p_cat"] = np.where(np.arange(403) == 7, np.nan, table["p_cat"])
-    empty["label"] = [None if row == 7 else label for row, label in enumerate(table["label"].tolist())]
-    for name, faulty in [
-        ("text.csv", text),
-        ("nan.csv", nan),
-        ("nan.parquet", nan),
-        ("empty.csv", empty),
-        ("empty.jsonl", empty),
-    ]:
+    for name, faulty in [("text.csv", text), ("nan.csv", nan), ("nan.parquet", nan)]:
         write(place / name, faulty)
     np.save(place / "short.npy", PROBLEM.pred_probs[:400])
     np.save(place / "objects.npy", np.array(["a", None], dtype=object))
@@ -405,13 +413,13 @@ def test_audit_rejects_an_unwritable_output_directory(tmp_path, data, capsys):
     assert "Permission denied" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("moment", ["label_worklist", "write_results"])
+@pytest.mark.parametrize("moment", ["worklist_of", "write_audit"])
 def test_interrupted_audit_leaves_earlier_results_alone(tmp_path, data, capsys, monkeypatch, moment):
     before = audit(tmp_path / "out", data, "--label", "label", "--pred-probs", "p_*")
     names = sorted(os.listdir(tmp_path / "out"))
 
     def interrupt(*args, **kwargs):
-        if moment == "write_results":
+        if moment == "write_audit":
             args[0].path("worklist.csv").write_text("half a li")
         raise KeyboardInterrupt
 
@@ -427,7 +435,7 @@ def test_bugs_are_not_hidden(tmp_path, data, monkeypatch):
     def bug(*args, **kwargs):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(fastcl.cli.audit, "label_worklist", bug)
+    monkeypatch.setattr(fastcl.cli.audit, "worklist_of", bug)
     with pytest.raises(ZeroDivisionError):
         main(["audit", str(data), "--label", "label", "--pred-probs", "p_*", "--out", str(tmp_path / "out")])
     assert not (tmp_path / "out").exists()
@@ -481,11 +489,11 @@ print(codes)
     done = run_python(code, data, parquet, tmp_path / "out")
     assert done.stdout.endswith("\n[0, 2]\n"), done.stderr
     assert done.stderr.splitlines() == [
-        f"wrote worklist.csv, manifest.json to {tmp_path / 'out'}",
-        "worklist.parquet was not written: it needs pyarrow (pip install 'fastcl[io]')",
+        f"wrote report.txt, issues.csv, worklist.csv, manifest.json to {tmp_path / 'out'}",
+        "files that need pyarrow were not written (pip install 'fastcl[io]')",
         "fastcl: error: Reading Parquet needs pyarrow: pip install 'fastcl[io]'.",
     ]
-    assert sorted(os.listdir(tmp_path / "out")) == ["manifest.json", "worklist.csv"]
+    assert sorted(os.listdir(tmp_path / "out")) == ["issues.csv", "manifest.json", "report.txt", "worklist.csv"]
     assert (tmp_path / "out" / "worklist.csv").read_bytes() == expected()
 
 
@@ -493,7 +501,7 @@ def test_interrupt_by_signal_cleans_up(tmp_path, data):
     code = """
 import os, signal, sys
 import fastcl.cli.audit
-fastcl.cli.audit.label_worklist = lambda *args, **kwargs: os.kill(os.getpid(), int(sys.argv[3]))
+fastcl.cli.audit.worklist_of = lambda *args, **kwargs: os.kill(os.getpid(), int(sys.argv[3]))
 sys.exit(fastcl.cli.main(["audit", sys.argv[1], "--label", "label", "--pred-probs", "p_*", "--out", sys.argv[2]]))
 """
     done = run_python(code, data, tmp_path / "out", int(signal.SIGTERM))

@@ -15,12 +15,12 @@ from sklearn.utils.metaestimators import available_if
 
 from fastcl.classification.findings import Findings, LabelNoise, Wanted, find
 from fastcl.core.errors import check_number, sentence
+from fastcl.core.validation import as_options
 from fastcl.cross_validation.pred_probs import as_classes, as_classifier, as_label_array, predict_held_out
 from fastcl.cross_validation.rows import as_rows, check_rows
 from fastcl.given_issues import issues_given, issues_table
 from fastcl.meta_estimator import (
     MetaEstimator,
-    as_options,
     found,
     inner_has,
     takes_sample_weight,

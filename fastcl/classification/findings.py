@@ -20,12 +20,11 @@ from fastcl.core.noise_matrices import (
     estimate_latent,
 )
 from fastcl.core.scores import Scoring
-from fastcl.core.validation import as_thresholds, check_matrix
+from fastcl.core.validation import as_options, as_thresholds, check_matrix
 from fastcl.engine.blocks import Source
 from fastcl.engine.run import Sweep
 from fastcl.engine.threads import resolve_n_jobs
 from fastcl.filter import flag, sweep_for
-from fastcl.meta_estimator import as_options
 
 Floats = npt.NDArray[np.float64]
 

@@ -1,7 +1,7 @@
 """The command line: ``fastcl audit``, ``fastcl doctor``, ``fastcl warmup``.
 
-Data goes to stdout, words to stderr. Exit codes: 0 done, 1 more label issues than ``--fail-on`` allows, 2 not
-done, and why in one sentence. Nothing heavy is imported before the arguments are parsed.
+Data goes to stdout, words to stderr. Exit codes: 0 done, 1 more issues than a ``--fail-on`` allows, 2 not done, and
+why in one sentence. Nothing heavy is imported before the arguments are parsed.
 """
 
 from __future__ import annotations

@@ -10,27 +10,34 @@ from typing import NamedTuple
 
 from fastcl import __version__
 
+TASKS = ("classification", "regression", "multilabel")
+
 DESCRIPTION = """\
-Find the labels that are probably wrong, and what they should be: a summary on
-stdout, and in DIR the ranked worklist (worklist.csv, worklist.parquet) with a
-manifest of what it was made from.
+Run every check that the inputs allow: wrong labels, outliers, copies, leaks
+between splits, bad texts and images, and more. The report goes to stdout; into
+DIR go the report, flags and scores of every row (issues.csv, issues.parquet),
+the ranked worklist of wrong labels with its manifest, and the audit itself, for
+fastcl.Datalab.load.
 """
 
 EXAMPLES = """\
 examples:
   fastcl audit --demo
-  fastcl audit data.csv --label y --pred-probs "p_*"
-  fastcl audit data.parquet --label y --pred-probs probs.npy --out audit
+  fastcl audit data.csv --label y --pred-probs "p_*" --features "x_*"
+  fastcl audit data.parquet --label y --features emb.npy --split split
+  fastcl audit data.jsonl --task multilabel --label tags --pred-probs probs.npy
+  fastcl audit data.csv --text body --checks repeated_text,pii
   fastcl audit labels.npy --pred-probs probs.npy --fail-on "label>2%"
 
-exit code: 0 done, 1 more issues than --fail-on allows, 2 not done
+exit code: 0 done, 1 more issues than a --fail-on allows, 2 not done
 """
 
 
 class Limit(NamedTuple):
-    """How many label issues are too many: a number of rows, or a share of them."""
+    """How many issues of a check are too many: a number of rows, or a share of them."""
 
     text: str
+    check: str
     bound: Fraction
     is_share: bool
     includes_bound: bool
@@ -48,22 +55,22 @@ class Limit(NamedTuple):
 
 
 def parse_limit(text: str) -> Limit:
-    """Read ``label>2%``, ``label>20``, or these with ``>=``."""
-    match = re.fullmatch(r"\s*label\s*(>=?)\s*(\d+(?:\.\d+)?)\s*(%?)\s*", text)
+    """Read ``label>2%``, ``outlier>20``, or these with ``>=``."""
+    match = re.fullmatch(r"\s*(\w+)\s*(>=?)\s*(\d+(?:\.\d+)?)\s*(%?)\s*", text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"must be like 'label>2%' or 'label>20'; got {text!r}")
-    sign, number, percent = match.groups()
-    return Limit(text.strip(), Fraction(number) / (100 if percent else 1), bool(percent), sign == ">=")
+        raise argparse.ArgumentTypeError(f"must be like 'label>2%' or 'outlier>20'; got {text!r}")
+    check, sign, number, percent = match.groups()
+    return Limit(text.strip(), check, Fraction(number) / (100 if percent else 1), bool(percent), sign == ">=")
 
 
-def parse_classes(text: str) -> list[str]:
-    """Read a comma-separated list of class names."""
+def parse_names(text: str) -> list[str]:
+    """Read a comma-separated list of names."""
     return [name.strip() for name in text.split(",")]
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line; the result holds `command`, None if none was typed."""
-    parser = argparse.ArgumentParser(prog="fastcl", description="Find wrong labels in data of any size.")
+    parser = argparse.ArgumentParser(prog="fastcl", description="Find what is wrong in data of any size.")
     parser.add_argument("--version", action="version", version=f"fastcl {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_audit(commands)
@@ -75,8 +82,9 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     audit = commands.add_parser(
         "audit",
-        help="find the labels that are probably wrong, and what they should be",
-        usage="fastcl audit DATA --label COL --pred-probs FILE|COLS [--out DIR] [options]\n"
+        help="run every check that a file allows: wrong labels, outliers, copies, ...",
+        usage="fastcl audit DATA [--label COL] [--pred-probs FILE|COLS] [--features FILE|COLS]\n"
+        "                    [--text COL] [--image COL] [--out DIR] [options]\n"
         "       fastcl audit --demo [--out DIR]",
         description=DESCRIPTION,
         epilog=EXAMPLES,
@@ -86,6 +94,7 @@ def _add_audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     audit.add_argument("--demo", action="store_true", help="find label errors among handwritten digits, with pictures")
     _add_inputs(audit.add_argument_group("what to read"))
     _add_search(audit.add_argument_group("what to look for"))
+    _add_labels(audit.add_argument_group("which labels are wrong"))
     _add_outputs(audit.add_argument_group("what to show"))
     audit.set_defaults(refuse=audit.error)
 
@@ -97,34 +106,55 @@ def _add_inputs(group: argparse._ArgumentGroup) -> None:
         metavar="FILE|COLS",
         help="out-of-sample predicted probabilities: a file of one of the types above, or columns of DATA, one a "
         "class (names, comma separated, or patterns like 'p_*') or one of lists; columns are matched to labels by "
-        "name, less what all of them begin or end with",
+        "name, less what all of them begin or end with. For --task regression one column of predictions",
     )
     group.add_argument(
-        "--classes", metavar="A,B,C", type=parse_classes, help="what the probabilities stand for, in order"
+        "--classes", metavar="A,B,C", type=parse_names, help="what the probabilities stand for, in order"
+    )
+    group.add_argument("--features", metavar="FILE|COLS", help="embeddings or other numbers, given likewise")
+    group.add_argument("--text", metavar="COL", help="column of texts")
+    group.add_argument("--image", metavar="COL", help="column of paths of images, which start where DATA is")
+    group.add_argument("--split", metavar="COL", help="column that says train, test, ...")
+    group.add_argument(
+        "--task", choices=TASKS, default=TASKS[0], help="what a label is: a class (default), a number, a set of classes"
     )
 
 
 def _add_search(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
+        "--checks", metavar="A,B,C", type=parse_names, help="checks to run (default: all that the inputs allow)"
+    )
+    group.add_argument("--jobs", metavar="N", type=int, help="threads (default: all usable CPUs)")
+
+
+def _add_labels(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--filter-by",
         metavar="RULE",
-        default="prune_by_noise_rate",
         help="what makes an issue: prune_by_noise_rate (default), prune_by_class, both, confident_learning, "
         "predicted_neq_given, low_normalized_margin or low_self_confidence",
     )
     group.add_argument(
         "--rank-by",
         metavar="SCORE",
-        default="self_confidence",
         help="score, low is bad: self_confidence (default), normalized_margin or confidence_weighted_entropy",
     )
-    group.add_argument("--frac-noise", metavar="X", type=float, default=1.0, help="share of the issues to find (1.0)")
-    group.add_argument("--min-examples", metavar="N", type=int, default=1, help="rows to leave in each class (1)")
-    group.add_argument("--jobs", metavar="N", type=int, help="threads (default: all usable CPUs)")
+    group.add_argument("--frac-noise", metavar="X", type=float, help="share of the issues to find (1.0)")
+    group.add_argument(
+        "--min-examples", metavar="N", type=int, help="classes of no more rows are left alone (10; multilabel: 1)"
+    )
 
 
 def _add_outputs(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--out", metavar="DIR", type=Path, help="where files go (fastcl-audit; fastcl-demo for --demo)")
-    group.add_argument("--top", metavar="N", type=int, default=10, help="issues to show (10)")
-    group.add_argument("--fail-on", metavar="LIMIT", type=parse_limit, help="exit with 1 if 'label>2%%' or 'label>20'")
+    group.add_argument("--top", metavar="N", type=int, default=5, help="rows to show of each check, worst first (5)")
+    group.add_argument("--verbosity", type=int, choices=range(5), default=1, help="how much the report says (1)")
+    group.add_argument(
+        "--fail-on",
+        metavar="LIMIT",
+        type=parse_limit,
+        action="append",
+        default=[],
+        help="exit with 1 if 'label>2%%' or 'outlier>20'; may be given several times",
+    )
     group.add_argument("-q", "--quiet", action="store_true", help="show warnings and errors only")

@@ -1,26 +1,35 @@
-"""``fastcl audit``: read, search, write, show."""
+"""``fastcl audit``: read, look, write, show."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastcl.cli import words
+from fastcl.cli.arguments import Limit
 from fastcl.cli.cache import tell_if_cold, warn_if_not_used
-from fastcl.cli.inputs import Inputs, open_inputs
-from fastcl.core.errors import check_option
-from fastcl.core.scores import METHODS
+from fastcl.cli.inputs import Asked, Inputs, open_inputs
+from fastcl.cli.plan import label_options, plan
+from fastcl.cli.results import as_in_a_file, refuse_foreign_lab, report_text, tell_files, write_audit
+from fastcl.cli.worklist import worklist_of
+from fastcl.core.errors import check_number, sentence
+from fastcl.datalab import Datalab
+from fastcl.datalab.audit import require_check
 from fastcl.engine.threads import resolve_n_jobs
-from fastcl.filter import FILTERS
-from fastcl.report.summary import percent, summarise
-from fastcl.review.manifest import fingerprint
+from fastcl.report.summary import percent
 from fastcl.review.outputs import open_outputs
-from fastcl.review.results import PARQUET, write_results
-from fastcl.review.worklist import Worklist, label_worklist
+
+DONE, BROKEN, NOT_DONE = 0, 1, 2
 
 #: Files of so many bytes take seconds to read, which is worth a word.
 LARGE = 100_000_000
+
+#: What the demo brings itself.
+OWN = ("data", "label", "pred_probs", "classes", "features", "text", "image", "split", "checks")
 
 
 def run(options: Namespace) -> int:
@@ -32,81 +41,119 @@ def run(options: Namespace) -> int:
         return run_demo(options)
     warn_if_not_used()
     with open_outputs(options.out or Path("fastcl-audit")) as outputs:
-        inputs = _open(options)
-        tell_if_cold(options.quiet)
-        worklist = _search(options, inputs)
-        files = {part: fingerprint(path) for part, path in inputs.files.items()}
-        written = write_results(outputs, worklist, files, _parameters(options, inputs))
-        outputs.publish()
+        refuse_foreign_lab(outputs.destination)
+        with TemporaryDirectory(prefix=".fastcl-", dir=outputs.destination, ignore_cleanup_errors=True) as scratch:
+            inputs = _open(options, Path(scratch))
+            tell_if_cold(options.quiet)
+            lab = _audit(options, inputs)
+            worklist = worklist_of(lab, inputs.pred_probs)
+            with as_in_a_file():
+                report = report_text(lab, worklist, options.top, options.verbosity)
+            written = write_audit(outputs, lab, worklist, report, inputs.files, _parameters(options, inputs))
     if not options.quiet:
-        words.data(summarise(worklist, options.data.name, options.top))
+        words.data(report_text(lab, worklist, options.top, options.verbosity))
         tell_files(outputs.destination, written)
-    return judge(options, worklist)
+    if _tell_failed(options, lab):
+        return NOT_DONE
+    return judge(options.fail_on, {name: one.num_issues for name, one in lab._findings.items()}, len(lab))
 
 
-def tell_files(directory: Path, written: list[str]) -> None:
-    """Say which files were written, and why one was not."""
-    words.note(f"wrote {', '.join(written)} to {directory}")
-    if PARQUET not in written:
-        words.note(f"{PARQUET} was not written: it needs pyarrow (pip install 'fastcl[io]')")
-
-
-def judge(options: Namespace, worklist: Worklist) -> int:
-    """Return 1, and say why, if there are more label issues than ``--fail-on`` allows; else 0."""
-    n_issues, n_rows = len(worklist), worklist.n_rows
-    if options.fail_on is None or not options.fail_on.is_broken(n_issues, n_rows):
-        return 0
-    words.note(
-        f"fastcl: failed on {options.fail_on.text!r}: "
-        f"{n_issues:,} label issues in {n_rows:,} rows ({percent(n_issues / n_rows)})"
-    )
-    return 1
+def judge(limits: Iterable[Limit], n_issues: Mapping[str, int], n_rows: int) -> int:
+    """Return 1, and say why, if a check has found more issues than a ``--fail-on`` allows; else 0."""
+    code = DONE
+    for limit in limits:
+        if limit.is_broken(found := n_issues[limit.check], n_rows):
+            code = BROKEN
+            words.note(
+                f"fastcl: failed on {limit.text!r}: "
+                f"{found:,} {limit.check} issues in {n_rows:,} rows ({percent(found / n_rows)})"
+            )
+    return code
 
 
 def _check(options: Namespace) -> None:
     """Refuse what cannot work before anything large is read."""
-    own_data = [options.data, options.label, options.pred_probs, options.classes]
-    if options.demo and any(value is not None for value in own_data):
-        options.refuse("--demo brings its own data: leave out DATA, --label, --pred-probs and --classes")
+    if options.demo and any(getattr(options, name) is not None for name in OWN):
+        options.refuse(f"--demo brings its own data: leave out DATA, {', '.join(map(_option, OWN[1:]))}")
+    if options.demo and any(limit.check != "label" for limit in options.fail_on):
+        options.refuse("--demo looks for wrong labels only: --fail-on must be like 'label>2%'")
     if not options.demo and options.data is None:
         options.refuse("DATA is missing: a .csv, .tsv, .jsonl, .parquet or .npy file, or --demo")
-    if not options.demo and options.pred_probs is None:
-        options.refuse("--pred-probs is missing: a file, or columns of DATA")
-    check_option("filter_by", options.filter_by, FILTERS)
-    check_option("rank_by", options.rank_by, METHODS)
+    for name in options.checks or ():
+        require_check(options.task, name)
+    label_options(options)
+    check_number("top", options.top, 0, whole=True)
     resolve_n_jobs(options.jobs)
 
 
-def _open(options: Namespace) -> Inputs:
-    for path in (options.data, Path(options.pred_probs)):
-        if not options.quiet and path.suffix != ".npy" and path.is_file() and path.stat().st_size > LARGE:
-            words.note(f"reading {path.name} ({path.stat().st_size / 1e6:,.0f} MB)")
-    return open_inputs(options.data, options.label, options.pred_probs, options.classes)
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
-def _search(options: Namespace, inputs: Inputs) -> Worklist:
-    return label_worklist(
-        inputs.labels,
-        inputs.pred_probs,
-        filter_by=options.filter_by,
-        rank_by=options.rank_by,
-        frac_noise=options.frac_noise,
-        min_examples_per_class=options.min_examples,
+def _open(options: Namespace, scratch: Path) -> Inputs:
+    typed = {name: getattr(options, name) for name in Asked._fields}
+    for path in (options.data, options.pred_probs, options.features):
+        _tell_if_large(options, path)
+    return open_inputs(Asked(**typed), scratch)
+
+
+def _tell_if_large(options: Namespace, typed: str | Path | None) -> None:
+    """Say that a file is being read, if that takes long."""
+    path = None if typed is None or options.quiet else Path(typed)
+    if path is not None and path.suffix != ".npy" and path.is_file() and path.stat().st_size > LARGE:
+        words.note(f"reading {path.name} ({path.stat().st_size / 1e6:,.0f} MB)")
+
+
+def _audit(options: Namespace, inputs: Inputs) -> Datalab:
+    """Return the lab, after all checks have run."""
+    lab = Datalab(
+        inputs.table,
+        options.task,
+        inputs.label,
+        options.image,
+        0 if options.quiet else 1,
+        text_key=options.text,
         class_names=inputs.class_names,
-        n_jobs=options.jobs,
-        verbose=not options.quiet,
     )
+    planned = plan(options, inputs)
+    _check_limits(options.fail_on, planned)
+    lab.find_issues(
+        pred_probs=inputs.pred_probs,
+        features=inputs.features,
+        split=inputs.split,
+        issue_types=planned,
+        n_jobs=options.jobs,
+    )
+    lab.verbosity = options.verbosity  # of its reports; until here it says whether to show progress
+    return lab
+
+
+def _check_limits(limits: Iterable[Limit], planned: Mapping[str, Any]) -> None:
+    """Raise ValueError if there is a limit for a check that is not to run."""
+    for limit in limits:
+        if limit.check not in planned:
+            near = get_close_matches(limit.check, planned, n=1)
+            fix = f"Did you mean {near[0]!r}?" if near else ""
+            raise ValueError(
+                sentence("fail_on", f"name a check that runs: {', '.join(planned)}", repr(limit.check), fix)
+            )
+
+
+def _tell_failed(options: Namespace, lab: Datalab) -> bool:
+    """Say which checks that were asked for by name gave no answer; tell whether there are any."""
+    limited = {limit.check for limit in options.fail_on}
+    failed = [name for name in lab.failed if name in limited.union(options.checks or ())]
+    uncounted = [name for name in sorted(limited - set(lab.failed)) if lab._findings[name].is_issue is None]
+    for name in failed:
+        words.error(f"{name} was asked for, and failed: {words.describe(lab.failed[name])}")
+    for name in uncounted:
+        words.error(f"{name} judges the data as a whole and counts no rows, so --fail-on cannot limit it.")
+    return bool(failed or uncounted)
 
 
 def _parameters(options: Namespace, inputs: Inputs) -> dict[str, Any]:
     """Return everything typed that the answer depends on; of files only their names."""
-    file = inputs.files.get("pred_probs")
-    return {
-        "label": options.label,
-        "pred_probs": options.pred_probs if file is None else file.name,
-        "classes": options.classes,
-        "filter_by": options.filter_by,
-        "rank_by": options.rank_by,
-        "frac_noise": options.frac_noise,
-        "min_examples_per_class": options.min_examples,
-    }
+    typed = {name: getattr(options, name) for name in Asked._fields if name != "data"}
+    named = {name: path.name for name, path in inputs.files.items() if name != "data"}
+    search = {name: getattr(options, name) for name in ("checks", "filter_by", "rank_by", "frac_noise")}
+    return typed | named | search | {"min_examples_per_class": options.min_examples}

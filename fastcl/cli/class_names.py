@@ -11,20 +11,26 @@ from collections.abc import Hashable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+import numpy as np
+
 from fastcl.core.errors import sentence
+from fastcl.datalab.labels import class_labels, set_labels
 
 
-def distinct_labels(labels: Any) -> list[Any]:
-    """Return the different labels, missing ones left out, as Python objects.
+def distinct_labels(labels: Any, task: str = "classification") -> list[Any]:
+    """Return the classes that rows have, missing ones left out, as Python objects.
 
     Examples
     --------
     >>> distinct_labels(["b", "a", "b", None])
-    ['b', 'a']
+    ['a', 'b']
+    >>> distinct_labels([["b"], ["b", "a"], []], "multilabel")
+    ['a', 'b']
     """
-    import pandas as pd
-
-    return list(pd.Series(labels).dropna().unique().tolist())
+    if task == "multilabel":
+        return list(set_labels(labels).names.tolist())
+    found = class_labels(labels)
+    return list(found.names[np.unique(found.codes[found.is_labeled])].tolist())
 
 
 def match_classes(distinct: Sequence[Any], columns: Sequence[str]) -> list[Hashable]:

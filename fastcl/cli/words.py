@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -23,6 +24,24 @@ OPTIONS = {
     "`min_examples_per_class`": "--min-examples",
     "`n_jobs`": "--jobs",
     "`out`": "--out",
+    "`features`": "--features",
+    "`text`": "--text",
+    "`image`": "--image",
+    "`split`": "--split",
+    "`issue_types`": "--checks",
+    "for task=": "of --task ",
+    "`fail_on`": "--fail-on",
+    "`top`": "--top",
+    "`path`": "--out",
+    " See `lab.failed`.": "",
+}
+
+#: What reports say to those who have the lab in Python, and what to those who have its files; lines may break anywhere.
+IN_PYTHON = {
+    "lab.get_issues(name) returns the findings of a check row by row.": "issues.csv has flags and scores of all rows.",
+    "lab.report(show_all_issues=True, show_summary_score=True) shows what they measured.": (
+        "issues.csv has what they measured."
+    ),
 }
 
 
@@ -60,6 +79,19 @@ def in_terms_of_options(text: str) -> str:
     """
     for parameter, option in OPTIONS.items():
         text = text.replace(parameter, option)
+    return text
+
+
+def in_terms_of_files(text: str) -> str:
+    """Return a report of the library with what it says about Python said about files.
+
+    Examples
+    --------
+    >>> in_terms_of_files("lab.get_issues(name) returns the findings of a check row by row. Rows are counted from 0.")
+    'issues.csv has flags and scores of all rows. Rows are counted from 0.'
+    """
+    for said, instead in IN_PYTHON.items():
+        text = re.sub(r"\s".join(map(re.escape, said.split())), instead, text)
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -132,3 +133,14 @@ def as_numbers(name: str, values: Any) -> npt.NDArray[Any]:
         raise ValueError(sentence(name, "be an array", "rows of different lengths")) from error
     check_kind(name, array)
     return array
+
+
+def as_options(name: str, options: Any, known: Collection[str] | None = None) -> dict[str, Any]:
+    """Return a mapping of options as a dict of one's own, an empty one for None, or raise; unknown ones are a fault."""
+    if not isinstance(options, Mapping | None):
+        raise TypeError(sentence(name, "be a dict of options", type(options).__name__))
+    unknown = () if known is None else [option for option in options or () if option not in known]
+    if unknown:
+        rule = f"hold only {', '.join(map(repr, sorted(known or ())))}"
+        raise ValueError(sentence(name, rule, ", ".join(map(repr, unknown))))
+    return dict(options or {})

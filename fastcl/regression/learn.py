@@ -17,13 +17,13 @@ from sklearn.utils.validation import column_or_1d
 from fastcl.core.arrays import as_array, as_table
 from fastcl.core.errors import check_number, sentence
 from fastcl.core.targets import as_targets
+from fastcl.core.validation import as_options
 from fastcl.cross_validation.folds import as_random_state
 from fastcl.cross_validation.pred_probs import fresh_copy
 from fastcl.cross_validation.rows import as_rows, check_rows
 from fastcl.given_issues import issues_given, issues_table
 from fastcl.meta_estimator import (
     MetaEstimator,
-    as_options,
     found,
     without_weights,
 )

@@ -12,42 +12,27 @@ from fastcl.review.worklist import Worklist
 #: Widest that a label is shown.
 WIDEST = 30
 
-#: Most lines of a list beside the issues themselves.
+#: Most lines of a list.
 FEW = 5
 
 
-def summarise(worklist: Worklist, title: str, top: int = 10) -> str:
-    """Return counts, the most frequent corrections, the worst classes and the `top` worst rows.
+def summarise(worklist: Worklist) -> str:
+    """Return the most frequent corrections and the worst classes; nothing if there are no issues.
 
     Examples
     --------
     >>> from fastcl.review.worklist import label_worklist
     >>> pred_probs = [[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.95, 0.05]]
-    >>> print(summarise(label_worklist(["cat", "cat", "dog", "dog", "dog"], pred_probs), "pets.csv"))
-    pets.csv: 5 rows, 2 classes
-    label issues: 1 (20.0 %)
-    <BLANKLINE>
-    most frequent corrections
+    >>> print(summarise(label_worklist(["cat", "cat", "dog", "dog", "dog"], pred_probs)))
+    Most frequent corrections
       given  suggested  rows
       dog    cat           1
     <BLANKLINE>
-    classes with the largest share of issues
-      class  issues  of    share
-      dog         1   3   33.3 %
-    <BLANKLINE>
-    worst first
-      row  given  suggested  score
-        4  dog    cat        0.0500
+    Classes with the largest share of wrong labels
+      class  issues  of   share
+      dog         1   3  33.3 %
     """
-    n_rows, n_issues = worklist.n_rows, len(worklist)
-    parts = [
-        f"{title}: {n_rows:,} rows, {worklist.n_classes:,} classes\n"
-        f"label issues: {n_issues:,} ({percent(n_issues / n_rows)})"
-    ]
-    if n_issues:
-        parts += [_corrections(worklist), _classes(worklist)]
-    if n_issues and top > 0:
-        parts.append(_worst(worklist, top))
+    parts = [_corrections(worklist), _classes(worklist)] if len(worklist) else []
     return "\n\n".join(part for part in parts if part)
 
 
@@ -88,7 +73,7 @@ def shown(label: Any) -> str:
 
 def _corrections(worklist: Worklist) -> str:
     rows = [(shown(pair.given), shown(pair.suggested), f"{pair.n_rows:,}") for pair in worklist.frequent_pairs(FEW)]
-    return _table("most frequent corrections", ["given", "suggested", "rows>"], rows) if rows else ""
+    return _table("Most frequent corrections", ["given", "suggested", "rows>"], rows) if rows else ""
 
 
 def _classes(worklist: Worklist) -> str:
@@ -100,17 +85,7 @@ def _classes(worklist: Worklist) -> str:
         (shown(name), f"{issues[k]:,}", f"{sizes[k]:,}", percent(share[k]))
         for name, k in zip(names, worst, strict=True)
     ]
-    return _table("classes with the largest share of issues", ["class", "issues>", "of>", "share>"], rows)
-
-
-def _worst(worklist: Worklist, top: int) -> str:
-    columns = (worklist.row, worklist.given_label, worklist.suggested_label, worklist.score)
-    rows = [
-        (f"{row}", shown(given), shown(suggested), score_text(score))
-        for row, given, suggested, score in zip(*(column[:top].tolist() for column in columns), strict=True)
-    ]
-    more = f"\n  ... and {len(worklist) - top:,} more" if len(worklist) > top else ""
-    return _table("worst first", ["row>", "given", "suggested", "score"], rows) + more
+    return _table("Classes with the largest share of wrong labels", ["class", "issues>", "of>", "share>"], rows)
 
 
 def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

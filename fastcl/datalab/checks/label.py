@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.classification.findings import Findings, Wanted, conclude, find
+from fastcl.core.validation import as_options
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
 from fastcl.datalab.model_free import NOTE
@@ -17,7 +18,6 @@ from fastcl.datalab.named import Named
 from fastcl.datalab.rows import RowsOf
 from fastcl.dataset import health_of_sweep, health_summary
 from fastcl.engine.run import Sweep
-from fastcl.meta_estimator import as_options
 from fastcl.neighbors.model_free.knn import knn_pred_probs
 
 #: Options of `CleanLearning` that say what is to be found; the others are about training, which does not happen here.
