@@ -21,7 +21,7 @@ from fastcl.cli.data import as_sets
 from fastcl.cli.inputs import Asked, open_inputs
 from fastcl.cli.numbers import ROWS, unpack
 from fastcl.datalab.check import CHECKS, Check, Finding
-from fastcl.datalab.tables import open_table
+from fastcl.datalab.data.tables import open_table
 from fastcl.filter import find_label_issues
 from fastcl.review import label_worklist
 

@@ -707,7 +707,7 @@ def test_groups_that_there_are_none_of_are_no_failure():
 
 def test_an_audit_of_many_rows_of_strings_keeps_codes_and_names():
     """Names of classes are written out for those who ask, not for a million rows at once."""
-    from fastcl.datalab.named import Named
+    from fastcl.datalab.data.named import Named
 
     lab = audited({"y": np.array(list("abcde"))[BLOBS.labels]}, pred_probs=BLOBS.pred_probs)
     columns = lab._findings["label"].columns

@@ -14,7 +14,7 @@ import pytest
 
 from fastcl import Datalab
 from fastcl.datalab.checks.identifier_column import identifier_column, is_identifier
-from fastcl.datalab.tables import open_table
+from fastcl.datalab.data.tables import open_table
 
 # -- class_imbalance
 

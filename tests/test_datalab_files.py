@@ -25,10 +25,11 @@ from hypothesis.extra import numpy as hnp
 from pandas.testing import assert_frame_equal
 from scipy.sparse import coo_array, csr_matrix
 
-from fastcl.datalab import Datalab, Evidence, Finding, check, files
+from fastcl.datalab import Datalab, Evidence, Finding, check
 from fastcl.datalab.check import CHECKS, TASKS
-from fastcl.datalab.encoding import ArrayStore, decode, encode
-from fastcl.datalab.report import report
+from fastcl.datalab.reporting.report import report
+from fastcl.datalab.saving import files
+from fastcl.datalab.saving.encoding import ArrayStore, decode, encode
 from fastcl.neighbors import build_knn_graph
 from fastcl.neighbors.duplicates.lists import RowLists
 

@@ -11,8 +11,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from fastcl.datalab.labels import ClassLabels, class_labels, number_labels, set_labels
-from fastcl.datalab.tables import open_table
+from fastcl.datalab.data.labels import ClassLabels, class_labels, number_labels, set_labels
+from fastcl.datalab.data.tables import open_table
 
 NAN = float("nan")
 

@@ -14,12 +14,12 @@ from datalab_problems import Problem, blobs, label_sets, numbers
 from problems import make_problem
 from test_real_data import load
 
-import fastcl.datalab.new_row_checks as judges
+import fastcl.datalab.monitoring.judges as judges
 from fastcl import Datalab
 from fastcl.count import get_confident_thresholds
 from fastcl.datalab import check
 from fastcl.datalab.check import CHECKS, Finding
-from fastcl.datalab.fitted import NO_FEATURES
+from fastcl.datalab.monitoring.fitted import NO_FEATURES
 from fastcl.filter import find_label_issues
 from fastcl.neighbors import build_knn_graph, query
 from fastcl.neighbors.build import SearchedRows
@@ -244,7 +244,7 @@ def test_exact_duplicates_match_naive(kind, colliding, monkeypatch):
         new[::5, 0] += 1e-12  # the same once it is float32, but not the same
     if colliding:
         zeros = lambda values, **_: np.zeros(values.shape[0], np.uint64)  # noqa: E731
-        monkeypatch.setattr("fastcl.datalab.new_row_checks.hash_rows", zeros)
+        monkeypatch.setattr("fastcl.datalab.monitoring.judges.hash_rows", zeros)
     lab_values = data.astype(np.float32) if kind in ("float32", "mixed") else data
     lab = Datalab({"y": rng.integers(0, 2, 83)}, label_name="y", verbosity=0)
     given = sp.csr_matrix(data) if kind == "sparse" else lab_values

@@ -20,7 +20,8 @@ from scipy.sparse import csr_array
 
 from fastcl.datalab import Datalab, Evidence, Finding, check
 from fastcl.datalab.check import CHECKS, TASKS
-from fastcl.datalab.report import cell, entry, grid, worst_rows
+from fastcl.datalab.reporting.contents import worst_rows
+from fastcl.datalab.reporting.layout import cell, entry, grid
 from fastcl.neighbors.duplicates.lists import RowLists
 
 pytestmark = pytest.mark.usefixtures("one_blas_thread")

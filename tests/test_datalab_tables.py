@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fastcl.datalab.columns import column_array
-from fastcl.datalab.fingerprint import BLOCK_ROWS
-from fastcl.datalab.tables import Table, open_table
+from fastcl.datalab.data.columns import column_array
+from fastcl.datalab.data.fingerprint import BLOCK_ROWS
+from fastcl.datalab.data.tables import Table, open_table
 
 datasets = pytest.importorskip("datasets")
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 
 import numpy as np
-import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
 
 from fastcl import Datalab
-from fastcl.datalab.personal_data import KINDS, find_personal_data
-from fastcl.datalab.texts import BLANK, CONTENT, MISSING, PUNCTUATION, TEXTS_AT_A_TIME, content, measure
+from fastcl.datalab.texts.personal_data import KINDS, find_personal_data
+from fastcl.datalab.texts.reading import BLANK, CONTENT, MISSING, PUNCTUATION, content
 
 CHECKS = ["empty_text", "short_text", "long_text", "repeated_text", "pii"]
 TEXTS = [

@@ -14,11 +14,12 @@ from fastcl.cli.arguments import Limit
 from fastcl.cli.cache import tell_if_cold, warn_if_not_used
 from fastcl.cli.inputs import Asked, Inputs, open_inputs
 from fastcl.cli.plan import label_options, plan
-from fastcl.cli.results import as_in_a_file, refuse_foreign_lab, report_text, tell_files, write_audit
+from fastcl.cli.results import refuse_foreign_lab, report_text, tell_files, write_audit
 from fastcl.cli.worklist import worklist_of
 from fastcl.core.errors import check_number, sentence
 from fastcl.datalab import Datalab
 from fastcl.datalab.audit import require_check
+from fastcl.datalab.reporting.report import WIDTH
 from fastcl.engine.threads import resolve_n_jobs
 from fastcl.report.summary import percent
 from fastcl.review.outputs import open_outputs
@@ -47,8 +48,7 @@ def run(options: Namespace) -> int:
             tell_if_cold(options.quiet)
             lab = _audit(options, inputs)
             worklist = worklist_of(lab, inputs.pred_probs)
-            with as_in_a_file():
-                report = report_text(lab, worklist, options.top, options.verbosity)
+            report = report_text(lab, worklist, options.top, options.verbosity, width=WIDTH)
             written = write_audit(outputs, lab, worklist, report, inputs.files, _parameters(options, inputs))
     if not options.quiet:
         words.data(report_text(lab, worklist, options.top, options.verbosity))

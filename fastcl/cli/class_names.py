@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastcl.core.errors import sentence
-from fastcl.datalab.labels import class_labels, set_labels
+from fastcl.datalab.data.labels import class_labels, set_labels
 
 
 def distinct_labels(labels: Any, task: str = "classification") -> list[Any]:

@@ -10,9 +10,9 @@ from typing import Any
 
 from fastcl.core.arrays import is_missing
 from fastcl.core.errors import sentence
-from fastcl.datalab.columns import column_array
-from fastcl.datalab.formats import Columns
-from fastcl.datalab.tables import Table, open_table
+from fastcl.datalab.data.columns import column_array
+from fastcl.datalab.data.formats import Columns
+from fastcl.datalab.data.tables import Table, open_table
 from fastcl.engine.files import open_npy
 from fastcl.engine.tables.table import whole_numbers
 from fastcl.engine.tables.text import WHOLE_NUMBER

@@ -11,7 +11,7 @@ from fastcl.cli.class_names import distinct_labels, match_classes, name_classes
 from fastcl.cli.data import PLAIN, Data, PlainArray, open_data, read_labels
 from fastcl.cli.numbers import from_columns, from_file
 from fastcl.core.errors import sentence
-from fastcl.datalab.tables import Table
+from fastcl.datalab.data.tables import Table
 from fastcl.engine.tables import FORMATS, Probabilities, choose_columns, require_column
 
 

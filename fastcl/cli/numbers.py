@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.errors import sentence
-from fastcl.datalab.columns import column_array
-from fastcl.datalab.tables import Table
+from fastcl.datalab.data.columns import column_array
+from fastcl.datalab.data.tables import Table
 from fastcl.engine.files import ColumnsOf, open_npy, parquet_file
 from fastcl.engine.tables import Probabilities, open_table
 

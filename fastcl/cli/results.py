@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from fastcl.cli import words
 from fastcl.core.errors import sentence
 from fastcl.datalab import Datalab
-from fastcl.datalab.files import ABOUT
-from fastcl.datalab.report import WIDTH
-from fastcl.datalab.report import report as report_of
+from fastcl.datalab.reporting.report import Hints
+from fastcl.datalab.reporting.report import report as report_of
+from fastcl.datalab.saving.files import ABOUT
 from fastcl.report.summary import summarise
 from fastcl.review.manifest import fingerprint
 from fastcl.review.outputs import Outputs
@@ -22,6 +22,10 @@ from fastcl.review.results import CSV, MANIFEST, PARQUET, write_results
 from fastcl.review.worklist import Worklist
 
 REPORT, ISSUES_CSV, ISSUES_PARQUET, LAB = "report.txt", "issues.csv", "issues.parquet", "lab"
+
+IN_FILES = Hints(
+    rows=f"{ISSUES_CSV} has flags and scores of all rows.", measurements=f"{ISSUES_CSV} has what they measured."
+)
 
 #: What the label check says of each row beside flag and score.
 LABELS = ("given_label", "predicted_label")
@@ -67,31 +71,11 @@ def tell_files(directory: Path, written: list[str]) -> None:
         words.note("files that need pyarrow were not written (pip install 'fastcl[io]')")
 
 
-def report_text(lab: Datalab, worklist: Worklist | None, top: int, verbosity: int) -> str:
-    """Return the report of an audit as wide as the terminal is."""
-    text = report_of(
-        lab,
-        num_examples=top,
-        verbosity=verbosity,
-        include_description=True,
-        show_summary_score=False,
-        show_all_issues=False,
-    )
-    parts = [words.in_terms_of_files(text), summarise(worklist) if worklist else ""]
+def report_text(lab: Datalab, worklist: Worklist | None, top: int, verbosity: int, *, width: int | None = None) -> str:
+    """Return the report of an audit, by default as wide as the terminal is."""
+    text = report_of(lab, num_examples=top, verbosity=verbosity, width=width, hints=IN_FILES)
+    parts = [text, summarise(worklist) if worklist else ""]
     return "\n\n\n".join(part for part in parts if part)
-
-
-@contextmanager
-def as_in_a_file() -> Iterator[None]:
-    """Let reports be as wide as where there is no terminal, so that they are the same wherever they are written."""
-    before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = str(WIDTH)  # in the program's own process
-    try:
-        yield
-    finally:
-        os.environ.pop("COLUMNS")
-        if before is not None:
-            os.environ["COLUMNS"] = before
 
 
 def issues_frame(lab: Datalab) -> Any:
@@ -102,7 +86,9 @@ def issues_frame(lab: Datalab) -> Any:
     frame.insert(0, "row", range(len(lab)))
     if "label" in lab._findings:
         columns = lab._findings["label"].columns
-        frame = frame.assign(**{name: _as_column(pd.Series(columns[name])) for name in LABELS if name in columns})
+        frame = frame.assign(
+            **{name: _as_column(pd.Series(np.asarray(columns[name]))) for name in LABELS if name in columns}
+        )
     return frame
 
 

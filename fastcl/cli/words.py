@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 import threading
@@ -34,14 +33,6 @@ OPTIONS = {
     "`top`": "--top",
     "`path`": "--out",
     " See `lab.failed`.": "",
-}
-
-#: What reports say to those who have the lab in Python, and what to those who have its files; lines may break anywhere.
-IN_PYTHON = {
-    "lab.get_issues(name) returns the findings of a check row by row.": "issues.csv has flags and scores of all rows.",
-    "lab.report(show_all_issues=True, show_summary_score=True) shows what they measured.": (
-        "issues.csv has what they measured."
-    ),
 }
 
 
@@ -79,19 +70,6 @@ def in_terms_of_options(text: str) -> str:
     """
     for parameter, option in OPTIONS.items():
         text = text.replace(parameter, option)
-    return text
-
-
-def in_terms_of_files(text: str) -> str:
-    """Return a report of the library with what it says about Python said about files.
-
-    Examples
-    --------
-    >>> in_terms_of_files("lab.get_issues(name) returns the findings of a check row by row. Rows are counted from 0.")
-    'issues.csv has flags and scores of all rows. Rows are counted from 0.'
-    """
-    for said, instead in IN_PYTHON.items():
-        text = re.sub(r"\s".join(map(re.escape, said.split())), instead, text)
     return text
 
 

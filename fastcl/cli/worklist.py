@@ -8,7 +8,7 @@ import numpy as np
 
 from fastcl.core.selection import ascending
 from fastcl.datalab import Datalab
-from fastcl.datalab.labels import ClassLabels
+from fastcl.datalab.data.labels import ClassLabels
 from fastcl.review.worklist import Worklist
 
 
@@ -31,8 +31,7 @@ def worklist_of(lab: Datalab, pred_probs: Any) -> Worklist | None:
     rows = np.flatnonzero(finding.is_issue)
     rows = rows[ascending(finding.scores[rows])]
     given = labels.codes[rows]
-    code_of = {name: code for code, name in enumerate(labels.names.tolist())}
-    predicted = np.array([code_of[name] for name in finding.columns["predicted_label"][rows].tolist()], np.int32)
+    predicted = finding.columns["predicted_label"].codes[rows]
     probability = np.full(rows.size, np.nan) if pred_probs is None else np.asarray(pred_probs[rows, predicted])
     differs = predicted != given
     return Worklist(

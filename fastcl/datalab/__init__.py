@@ -5,6 +5,6 @@ from __future__ import annotations
 from fastcl.datalab.check import Check, Finding, check
 from fastcl.datalab.datalab import Datalab
 from fastcl.datalab.evidence import Evidence
-from fastcl.datalab.monitor import Monitor
+from fastcl.datalab.monitoring.monitor import Monitor
 
 __all__ = ["Check", "Datalab", "Evidence", "Finding", "Monitor", "check"]

@@ -12,15 +12,15 @@ import numpy as np
 from fastcl.core.errors import check_number, check_option, warn
 from fastcl.datalab import audit, results
 from fastcl.datalab.check import NEEDS, TASKS, Finding
+from fastcl.datalab.data.labels import ClassLabels, NumberLabels, SetLabels, class_labels, number_labels, set_labels
+from fastcl.datalab.data.tables import Table, open_table
 from fastcl.datalab.evidence import Evidence
 from fastcl.datalab.graphs import Graphs
 from fastcl.datalab.inputs import as_given_features, as_probabilities, as_split, as_values
-from fastcl.datalab.labels import ClassLabels, NumberLabels, SetLabels, class_labels, number_labels, set_labels
-from fastcl.datalab.tables import Table, open_table
 from fastcl.engine.threads import resolve_n_jobs
 
 if TYPE_CHECKING:
-    from fastcl.datalab.monitor import Monitor
+    from fastcl.datalab.monitoring.monitor import Monitor
 
 
 class Datalab:
@@ -362,7 +362,7 @@ class Datalab:
         show_all_issues : bool
             Whether to show checks that found nothing.
         """
-        from fastcl.datalab.report import report
+        from fastcl.datalab.reporting.report import report
 
         text = report(
             self,
@@ -406,8 +406,8 @@ class Datalab:
         >>> monitor.score_new(features=[[9.9, 0.1, 0.1, 9.9]]).is_outlier_issue.tolist()
         [True]
         """
-        from fastcl.datalab.fitted import Fitted
-        from fastcl.datalab.monitor import Monitor
+        from fastcl.datalab.monitoring.fitted import Fitted
+        from fastcl.datalab.monitoring.monitor import Monitor
 
         about = (self.task, self.label_name, self.text_key)
         return Monitor.of(Fitted(*about, self._findings, self._labels, self._graphs, features))
@@ -485,7 +485,7 @@ class Datalab:
         ImportError
             If pyarrow is not installed.
         """
-        from fastcl.datalab.files import save
+        from fastcl.datalab.saving.files import save
 
         save(self, path, force=force)
 
@@ -514,25 +514,27 @@ class Datalab:
         ImportError
             If pyarrow is not installed.
         """
-        from fastcl.datalab.files import load
+        from fastcl.datalab.saving.files import load
 
-        return load(path, data)
+        lab = Datalab.__new__(Datalab)
+        vars(lab).update(load(path, data))
+        return lab
 
     def __len__(self) -> int:
         return self._n_rows
 
     def __repr__(self) -> str:
-        from fastcl.datalab.report import short
+        from fastcl.datalab.reporting.report import short
 
         return short(self)
 
     def __str__(self) -> str:
-        from fastcl.datalab.report import overview
+        from fastcl.datalab.reporting.report import overview
 
         return overview(self)
 
     def _repr_html_(self) -> str:
-        from fastcl.datalab.notebook import page
+        from fastcl.datalab.reporting.notebook import page
 
         return page(self)
 

@@ -12,11 +12,11 @@ import numpy.typing as npt
 from fastcl.ambiguity import agreement, agreement_with
 from fastcl.core.arrays import RowReader
 from fastcl.core.lazily import kept
+from fastcl.datalab.data.labels import ClassLabels, NumberLabels, SetLabels
+from fastcl.datalab.data.rows import RowsOf
+from fastcl.datalab.data.tables import Table
 from fastcl.datalab.graphs import Graphs
-from fastcl.datalab.labels import ClassLabels, NumberLabels, SetLabels
 from fastcl.datalab.model_free import held_out_pred_probs
-from fastcl.datalab.rows import RowsOf
-from fastcl.datalab.tables import Table
 from fastcl.engine.blocks import Source, source_of_codes
 from fastcl.engine.run import Sweep, confident_sweep
 from fastcl.neighbors.graph import KNNGraph

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fastcl.core.arrays import as_array, as_matrix, as_narwhals, as_pred_probs
 from fastcl.core.errors import sentence
-from fastcl.datalab.tables import Table
+from fastcl.datalab.data.tables import Table
 from fastcl.engine.files import open_npy
 
 #: What can be brought, and given to one check alone among its options.

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastcl.datalab.data.labels import ClassLabels
 from fastcl.datalab.graphs import Graphs
 from fastcl.datalab.inputs import as_numbers
-from fastcl.datalab.labels import ClassLabels
 from fastcl.neighbors.graph import KNNGraph
 from fastcl.neighbors.model_free.leave_one_out import loo_pred_probs
 

@@ -10,7 +10,7 @@ import numpy as np
 from fastcl.core.arrays import as_table
 from fastcl.core.errors import sentence
 from fastcl.datalab.check import Finding
-from fastcl.datalab.named import Named
+from fastcl.datalab.data.named import Named
 
 
 def issues_table(findings: dict[str, Finding], n_rows: int, like: Any) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
-from fastcl.datalab.texts import BLANK, MISSING, PUNCTUATION, text_sizes
+from fastcl.datalab.texts.reading import BLANK, MISSING, PUNCTUATION, text_sizes
 
 REASONS = {"missing": MISSING, "blank": BLANK, "punctuation": PUNCTUATION}
 

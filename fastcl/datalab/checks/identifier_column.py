@@ -10,7 +10,7 @@ import numpy as np
 from fastcl.core.arrays import as_array, as_narwhals, column_names
 from fastcl.core.errors import sentence
 from fastcl.datalab.check import Finding, check
-from fastcl.datalab.columns import column_array
+from fastcl.datalab.data.columns import column_array
 from fastcl.datalab.evidence import Evidence
 
 Column = tuple[Hashable, Any]

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from fastcl.classification.findings import Findings, Wanted, conclude, find
 from fastcl.core.validation import as_options
 from fastcl.datalab.check import Finding, check
+from fastcl.datalab.data.named import Named
+from fastcl.datalab.data.rows import RowsOf
 from fastcl.datalab.evidence import Evidence
 from fastcl.datalab.model_free import NOTE
-from fastcl.datalab.named import Named
-from fastcl.datalab.rows import RowsOf
 from fastcl.dataset import health_of_sweep, health_summary
 from fastcl.engine.run import Sweep
 from fastcl.neighbors.model_free.knn import knn_pred_probs

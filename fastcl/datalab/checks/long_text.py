@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
-from fastcl.datalab.text_lengths import FAR_OUT, about_lengths, known_lengths, limit_of, sizes_column, usual_lengths
+from fastcl.datalab.texts.lengths import FAR_OUT, about_lengths, known_lengths, limit_of, sizes_column, usual_lengths
 
 
 @check("long_text", needs="text", default=True, shows={"max_characters": 1, "median_characters": 1})

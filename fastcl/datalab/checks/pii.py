@@ -9,8 +9,8 @@ import numpy as np
 from fastcl.core.errors import check_option
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
-from fastcl.datalab.personal_data import KINDS, find_personal_data, masked
-from fastcl.datalab.texts import text_blocks
+from fastcl.datalab.texts.personal_data import KINDS, find_personal_data, masked
+from fastcl.datalab.texts.reading import text_blocks
 
 NAMES = tuple(kind.name for kind in KINDS)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fastcl.core.errors import check_option
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
-from fastcl.datalab.texts import text_blocks, text_sizes
+from fastcl.datalab.texts.reading import text_blocks, text_sizes
 from fastcl.neighbors.duplicates.hashing import group_equal_rows
 from fastcl.neighbors.duplicates.text import NORMALIZATIONS
 

@@ -13,10 +13,10 @@ from fastcl.core.arrays import missing_rows
 from fastcl.core.errors import sentence
 from fastcl.core.lazily import kept
 from fastcl.core.targets import as_targets
-from fastcl.datalab.class_order import Classes, columns_of_classes, name_classes
-from fastcl.datalab.columns import categories, column_array, encode
-from fastcl.datalab.named import Named
-from fastcl.datalab.set_labels import SetLabels, set_labels
+from fastcl.datalab.data.class_order import Classes, columns_of_classes, name_classes
+from fastcl.datalab.data.columns import categories, column_array, encode
+from fastcl.datalab.data.named import Named
+from fastcl.datalab.data.set_labels import SetLabels, set_labels
 
 __all__ = ["ClassLabels", "NumberLabels", "SetLabels", "class_labels", "number_labels", "set_labels"]
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from fastcl.ambiguity import agreement_with
 from fastcl.core.reductions.issue_count import off_diagonal
 from fastcl.datalab.check import Finding
-from fastcl.datalab.named import Named
-from fastcl.datalab.new_rows import Neighborhood, NewRows
+from fastcl.datalab.data.named import Named
+from fastcl.datalab.monitoring.new_rows import Neighborhood, NewRows
 from fastcl.engine.run import sweep_rows
 from fastcl.neighbors.duplicates.hashing import hash_rows
 from fastcl.neighbors.duplicates.rules import MedianRule

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.arrays import missing_rows
-from fastcl.datalab.columns import as_arrow, column_array, is_arrow, is_list
+from fastcl.datalab.data.columns import as_arrow, column_array, is_arrow, is_list
 
 #: Rows taken together: those of a block that holds values of several kinds are hashed one by one.
 BLOCK_ROWS = 1 << 16

@@ -25,10 +25,10 @@ from fastcl.core.errors import sentence
 from fastcl.core.label_sets import LabelSets
 from fastcl.datalab import results
 from fastcl.datalab.check import Finding
-from fastcl.datalab.encoding import ArrayStore, decode, encode
+from fastcl.datalab.data.labels import ClassLabels, NumberLabels, SetLabels
+from fastcl.datalab.data.tables import Table, open_table
 from fastcl.datalab.graphs import Graphs
-from fastcl.datalab.labels import ClassLabels, NumberLabels, SetLabels
-from fastcl.datalab.tables import Table, open_table
+from fastcl.datalab.saving.encoding import ArrayStore, decode, encode
 from fastcl.neighbors.graph import KNNGraph
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def save(lab: Datalab, path: str | os.PathLike[str], *, force: bool = False) -> 
         _put_in_place(made, path, replaced if force else None)
 
 
-def load(path: str | os.PathLike[str], data: Any = None) -> Datalab:
-    """Read what `Datalab.load` says."""
+def load(path: str | os.PathLike[str], data: Any = None) -> dict[str, Any]:
+    """Read what `Datalab.load` says, and return the attributes of the lab."""
     path = Path(path)
     about = _read_about(path)
     parquet = _parquet()
@@ -80,7 +80,7 @@ def load(path: str | os.PathLike[str], data: Any = None) -> Datalab:
     try:
         parts = {part: decode(about[part], store) for part in ("facts", "labels", "findings", "failed")}
         graphs = _graphs(about, path)
-        return _lab(about, parts, graphs, table, data)
+        return _attributes(about, parts, graphs, table, data)
     except UNREADABLE as error:
         raise _damaged(path / ABOUT) from error
 
@@ -301,24 +301,22 @@ def _graphs(about: Mapping[str, Any], path: Path) -> Graphs:
     return graphs
 
 
-def _lab(about: Mapping[str, Any], parts: Mapping[str, Any], graphs: Graphs, table: Table | None, data: Any) -> Datalab:
-    """Return the lab of its parts."""
-    from fastcl.datalab.datalab import Datalab
-
-    lab = Datalab.__new__(Datalab)
-    vars(lab).update(
-        parts["facts"],
-        data=data,
-        failed={name: _to_error(said) for name, said in parts["failed"].items()},
-        _table=table,
-        _n_rows=about["n_rows"],
-        _labels=_to_labels(parts["labels"]),
-        _findings={name: Finding(**found) for name, found in parts["findings"].items()},
-        _graphs=graphs,
-        _fingerprint=about["fingerprint"],
-        _like=_empty_table(about["library"]) if table is None else table.native,
-    )
-    return lab
+def _attributes(
+    about: Mapping[str, Any], parts: Mapping[str, Any], graphs: Graphs, table: Table | None, data: Any
+) -> dict[str, Any]:
+    """Return the attributes of the lab, made of its parts."""
+    return {
+        **parts["facts"],
+        "data": data,
+        "failed": {name: _to_error(said) for name, said in parts["failed"].items()},
+        "_table": table,
+        "_n_rows": about["n_rows"],
+        "_labels": _to_labels(parts["labels"]),
+        "_findings": {name: Finding(**found) for name, found in parts["findings"].items()},
+        "_graphs": graphs,
+        "_fingerprint": about["fingerprint"],
+        "_like": _empty_table(about["library"]) if table is None else table.native,
+    }
 
 
 def _empty_table(library: str) -> Any:

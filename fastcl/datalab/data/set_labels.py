@@ -14,8 +14,8 @@ from fastcl.core.arrays import is_missing
 from fastcl.core.errors import sentence
 from fastcl.core.label_sets import LabelSets, as_label_sets
 from fastcl.core.lazily import kept
-from fastcl.datalab.class_order import Classes, columns_of_classes, name_classes
-from fastcl.datalab.columns import arrow_lists, as_arrow, encode, is_arrow
+from fastcl.datalab.data.class_order import Classes, columns_of_classes, name_classes
+from fastcl.datalab.data.columns import arrow_lists, as_arrow, encode, is_arrow
 
 #: What a row of classes may be.
 COLLECTIONS = (list, tuple, set, frozenset, np.ndarray)

@@ -13,14 +13,14 @@ from fastcl.core.arrays import as_array, as_narwhals, as_pred_probs, column_name
 from fastcl.core.errors import sentence
 from fastcl.core.lazily import kept
 from fastcl.core.sweep import RowSummary
-from fastcl.datalab.class_order import Classes, columns_of_classes, name_classes
-from fastcl.datalab.columns import categories, encode
+from fastcl.datalab.data.class_order import Classes, columns_of_classes, name_classes
+from fastcl.datalab.data.columns import categories, encode
+from fastcl.datalab.data.labels import ClassLabels, class_labels
+from fastcl.datalab.data.tables import Table, open_table
 from fastcl.datalab.evidence import Evidence
 from fastcl.datalab.graphs import Graphs
 from fastcl.datalab.inputs import as_numbers, as_values
-from fastcl.datalab.labels import ClassLabels, class_labels
 from fastcl.datalab.null_patterns import find_null_patterns
-from fastcl.datalab.tables import Table, open_table
 from fastcl.engine.blocks import Source, source_of_codes
 from fastcl.engine.run import sweep_rows
 from fastcl.neighbors.build import SearchedRows

@@ -8,20 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from fastcl.core.arrays import is_missing
 from fastcl.datalab.check import Finding
-from fastcl.datalab.report import (
-    NOT_RUN,
-    cell,
-    counted,
-    description,
-    entry,
-    examples,
-    failures,
-    is_number,
-    remarks,
-    sections,
-    shortened,
-    shown_info,
-)
+from fastcl.datalab.reporting.contents import counted, description, examples, failures, remarks, sections, shown_info
+from fastcl.datalab.reporting.layout import cell, entry, is_number, shortened
+from fastcl.datalab.reporting.report import NOT_RUN
 
 if TYPE_CHECKING:
     from fastcl.datalab.datalab import Datalab

@@ -14,9 +14,9 @@ from fastcl.core.labels import name_array
 from fastcl.core.lazily import kept
 from fastcl.datalab.audit import known_checks
 from fastcl.datalab.check import Finding
+from fastcl.datalab.data.labels import ClassLabels
 from fastcl.datalab.graphs import DEFAULT_K, Graphs
-from fastcl.datalab.labels import ClassLabels
-from fastcl.datalab.new_row_checks import (
+from fastcl.datalab.monitoring.judges import (
     AmbiguityJudge,
     DistanceJudge,
     ExactDuplicateJudge,
@@ -26,7 +26,7 @@ from fastcl.datalab.new_row_checks import (
     SameCheck,
     UncertaintyJudge,
 )
-from fastcl.datalab.new_rows import Neighborhood
+from fastcl.datalab.monitoring.new_rows import Neighborhood
 from fastcl.neighbors.graph import KNNGraph
 
 PROBABILITIES, FEATURES, TEXT = (frozenset({name}) for name in ("pred_probs", "features", "text"))

@@ -9,9 +9,9 @@ from typing import Any
 
 from fastcl.core.arrays import as_narwhals
 from fastcl.core.errors import sentence
-from fastcl.datalab.columns import is_dataset
-from fastcl.datalab.formats import Columns, Frame, HuggingFace, Records, open_file
-from fastcl.datalab.table import Table
+from fastcl.datalab.data.columns import is_dataset
+from fastcl.datalab.data.formats import Columns, Frame, HuggingFace, Records, open_file
+from fastcl.datalab.data.table import Table
 
 __all__ = ["Table", "open_table"]
 

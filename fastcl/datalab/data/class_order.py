@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from fastcl.core.errors import sentence
 from fastcl.core.labels import is_number, name_array
-from fastcl.datalab.columns import Encoded
+from fastcl.datalab.data.columns import Encoded
 
 #: Names that a sentence shows.
 SHOWN = 8

@@ -13,8 +13,8 @@ from typing import Any
 
 from fastcl.core.arrays import as_narwhals
 from fastcl.core.errors import sentence
-from fastcl.datalab.columns import dataset_column
-from fastcl.datalab.table import Table
+from fastcl.datalab.data.columns import dataset_column
+from fastcl.datalab.data.table import Table
 from fastcl.engine.files import parquet_file, read_parquet_column
 from fastcl.engine.tables.text import CsvTable, JsonlTable
 

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from fastcl.core.arrays import as_table
 from fastcl.core.errors import sentence, warn
 from fastcl.datalab.check import Finding
-from fastcl.datalab.drift import Shares, columns_of, count_audited, count_new, share_columns
-from fastcl.datalab.fitted import NO_FEATURES, Fitted
-from fastcl.datalab.new_row_checks import Judge
-from fastcl.datalab.new_rows import Door, NewRows
+from fastcl.datalab.monitoring.drift import Shares, columns_of, count_audited, count_new, share_columns
+from fastcl.datalab.monitoring.fitted import NO_FEATURES, Fitted
+from fastcl.datalab.monitoring.judges import Judge
+from fastcl.datalab.monitoring.new_rows import Door, NewRows
 from fastcl.engine.threads import resolve_n_jobs
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy.typing as npt
 
 from fastcl.core.errors import sentence
-from fastcl.datalab.columns import ArrowValues, categories, column_array, is_arrow
-from fastcl.datalab.fingerprint import fingerprint_of
+from fastcl.datalab.data.columns import ArrowValues, categories, column_array, is_arrow
+from fastcl.datalab.data.fingerprint import fingerprint_of
 
 
 class Table(ABC):

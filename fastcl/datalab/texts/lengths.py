@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fastcl.core.errors import check_number
 from fastcl.datalab.evidence import Evidence
-from fastcl.datalab.texts import text_sizes
+from fastcl.datalab.texts.reading import text_sizes
 
 #: Tukey's factor for what is "far out".
 FAR_OUT = 3.0

@@ -1,0 +1,1 @@
+"""New rows held against what an audit has fitted."""

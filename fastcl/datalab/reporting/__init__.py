@@ -1,0 +1,1 @@
+"""What people read: a report as text, and a page for notebooks."""

@@ -1,0 +1,1 @@
+"""A lab as a directory of files, without pickle."""
