@@ -54,6 +54,7 @@ def real_data() -> Path:
 @pytest.fixture
 def own_checks() -> Iterator[None]:
     """Let a test register checks, and take them away afterwards."""
+    import fastcl.datalab.checks  # noqa: F401  fastcl's own are there before
     from fastcl.datalab.check import CHECKS
 
     before = {task: dict(known) for task, known in CHECKS.items()}
