@@ -27,6 +27,13 @@ def pillow() -> Any:
     return Image
 
 
+def pillow_version() -> int:
+    """Return the first number of Pillow's version."""
+    import PIL
+
+    return int(PIL.__version__.partition(".")[0])
+
+
 @contextmanager
 def opened(value: Any) -> Iterator[Any]:
     """Open what a column of images holds as an image of Pillow, or None if it is missing; close what was opened.

@@ -14,6 +14,7 @@ from fastcl.core.errors import sentence
 from fastcl.datalab.images.brightness import brightness_percentiles
 from fastcl.datalab.images.entropy import entropy
 from fastcl.datalab.images.opening import opened, pillow, plain
+from fastcl.datalab.images.pixels import pixels_of
 from fastcl.datalab.images.sharpness import sharpness
 from fastcl.engine.progress import Progress
 from fastcl.engine.threads import for_each, resolve_n_jobs
@@ -105,8 +106,8 @@ def measure_images(images: Sequence[Any], *, n_jobs: int | None = None, verbose:
 
     Notes
     -----
-    One pass; each thread holds one decoded image and a few copies of it (about 16 bytes a pixel). Of files that hold
-    several images, the first is measured. Images that their owner has opened and not yet read stay unread.
+    One pass; each thread holds one decoded image and what is made of it (at most 16 bytes a pixel in all). Of files
+    that hold several images, the first is measured. Images that their owner has opened and not yet read stay unread.
 
     Examples
     --------
@@ -152,14 +153,5 @@ def _reason(error: Exception) -> str:
 
 def _measure(image: Any) -> tuple[float, ...]:
     """Measure an image of mode "L", "RGB" or "RGBA"."""
-    pixels = _pixels(image)
+    pixels = pixels_of(image)
     return *image.size, *brightness_percentiles(pixels, (5, 99)), entropy(image, pixels), *sharpness(image, pixels)
-
-
-def _pixels(image: Any) -> npt.NDArray[Any]:
-    """Return pixels of shape (height, width): grey as uint8, colours and a fourth byte as uint32."""
-    if image.mode == "L":
-        return np.asarray(image)
-    return np.frombuffer(image.tobytes("raw", "RGBX" if image.mode == "RGB" else "RGBA"), "<u4").reshape(
-        image.size[::-1]
-    )

@@ -17,8 +17,6 @@ LONGEST_SIDE = 64
 #: Parts of red, green and blue in grey, of 65,536 (ITU-R BT.601, as Pillow rounds it).
 RED, GREEN, BLUE = 19595, 38470, 7471
 
-VALUES = np.arange(256)
-
 
 def sharpness(image: Any, pixels: npt.NDArray[Any]) -> tuple[float, float]:
     """Return how strong edges are, and how unevenly shades are used.
@@ -38,11 +36,9 @@ def sharpness(image: Any, pixels: npt.NDArray[Any]) -> tuple[float, float]:
         Standard deviation of the 256 numbers of pixels of each shade.
     """
     grey = _small_grey(image, pixels)
-    shades, edges = np.zeros((2, 256), np.int64)
-    _count(grey, shades, edges)
     n = grey.size
-    variance = (int(edges @ VALUES**2) - int(edges @ VALUES) ** 2 / n) / n
-    return math.sqrt(variance), math.sqrt(int(shades @ shades) / 256 - (n / 256) ** 2)
+    total, squares = _sum_edges(grey)
+    return math.sqrt((squares - total**2 / n) / n), math.sqrt(_sum_square_counts(grey) / 256 - (n / 256) ** 2)
 
 
 def _small_grey(image: Any, pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -74,17 +70,29 @@ def _mix_colours(pixels, grey):
 
 
 @kernel
-def _count(grey, shades, edges):
-    """Count the values of an image, and those of its edges: at the border, and below 3 pixels a side, the same ones."""
+def _sum_edges(grey):
+    """Return sum and sum of squares of the image of edges: at the border, and below 3 pixels a side, of the image."""
     height, width = grey.shape
+    total, squares = 0, 0
     for y in range(height):
         for x in range(width):
             value = int(grey[y, x])
-            shades[value] += 1
             if min(height, width) >= 3 and 0 < y < height - 1 and 0 < x < width - 1:
                 around = 0
                 for v in range(y - 1, y + 2):
                     for u in range(x - 1, x + 2):
                         around += grey[v, u]
                 value = min(max(9 * value - around, 0), 255)
-            edges[value] += 1
+            total += value
+            squares += value * value
+    return total, squares
+
+
+@kernel
+def _sum_square_counts(grey):
+    """Return the sum of the squared numbers of pixels of each shade."""
+    counts = np.zeros(256, np.int64)
+    for row in grey:
+        for value in row:
+            counts[value] += 1
+    return (counts * counts).sum()

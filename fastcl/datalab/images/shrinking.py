@@ -7,12 +7,14 @@ memory and the processor's vectors are full.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.jit import kernel
+from fastcl.datalab.images.opening import pillow_version
 
 #: Bits of a weight after the point: 32, less those of a pixel, less two for sums beyond 1.
 BITS = 22
@@ -48,11 +50,8 @@ def _resizes_rows_first(shape: tuple[int, ...], width: int, height: int) -> bool
 
     Before it was the columns; Pillow 12.2 and 12.3 leave that where an image is a hundred times taller than wide.
     """
-    import PIL
-
     removed_rows, removed_columns = shape[0] - height, shape[1] - width
-    is_new = int(PIL.__version__.partition(".")[0]) >= 13
-    return is_new and removed_rows > max(2 * removed_columns, 0)
+    return pillow_version() >= 13 and removed_rows > max(2 * removed_columns, 0)
 
 
 def _with_columns(pixels: npt.NDArray[Any], n_columns: int) -> npt.NDArray[Any]:
@@ -62,14 +61,21 @@ def _with_columns(pixels: npt.NDArray[Any], n_columns: int) -> npt.NDArray[Any]:
 
 def _with_rows(pixels: npt.NDArray[Any], n_rows: int) -> npt.NDArray[Any]:
     """Return an image with another number of rows."""
-    scale = max(pixels.shape[0] / n_rows, 1.0)
-    weights = np.zeros((n_rows, int(np.ceil(2 * scale)) * 2 + 1), np.int32)
-    first, count = np.empty((2, n_rows), np.int64)
-    _weigh(pixels.shape[0], first, count, weights)
+    first, count, weights = _weights(pixels.shape[0], n_rows)
     out = np.empty((n_rows, pixels.shape[1]), pixels.dtype)
     bytes_out = out.view(np.uint8)
     _mix_rows(pixels.view(np.uint8), first, count, weights, np.empty(bytes_out.shape[1], np.int32), bytes_out)
     return out
+
+
+@lru_cache(maxsize=64)
+def _weights(n_in: int, n_out: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """Return what `_weigh` fills in; images of a data set are often of few sizes."""
+    scale = max(n_in / n_out, 1.0)
+    weights = np.zeros((n_out, int(np.ceil(2 * scale)) * 2 + 1), np.int32)
+    first, count = np.empty((2, n_out), np.int64)
+    _weigh(n_in, first, count, weights)
+    return first, count, weights
 
 
 @kernel

@@ -1,0 +1,272 @@
+"""What image checks measure, against literal twins and Pillow; what images may be, and what cannot be read."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+Image = pytest.importorskip("PIL.Image")
+
+from image_problems import CHECKS, CLOSE, evidence_of, picture, textured  # noqa: E402
+from PIL import ImageFilter, ImageStat  # noqa: E402
+
+from fastcl.datalab.checks.dark import dark  # noqa: E402
+from fastcl.datalab.checks.grayscale import grayscale  # noqa: E402
+from fastcl.datalab.images import measure_images, pixels  # noqa: E402
+from fastcl.datalab.images.brightness import brightness_percentiles  # noqa: E402
+from fastcl.datalab.images.opening import from_array, pillow_version  # noqa: E402
+from fastcl.datalab.images.shrinking import shrunk  # noqa: E402
+
+
+def naive_measures(image: Any) -> dict[str, float]:
+    """The formulas, literally, with Pillow's own resizing, filter and statistics."""
+    pixels = np.asarray(image).astype(int)
+    if image.mode == "L":
+        brightness = pixels / 255
+    else:
+        red, green, blue = pixels[:, :, 0], pixels[:, :, 1], pixels[:, :, 2]
+        brightness = np.sqrt(0.241 * red * red + 0.691 * green * green + 0.068 * blue * blue) / 255
+    ratio = max(image.size) / 64
+    small = image.copy()
+    if ratio > 1:
+        small = image.resize((max(int(image.width // ratio), 1), max(int(image.height // ratio), 1)))
+    grey = small.convert("L")
+    return {
+        "width": image.width,
+        "height": image.height,
+        "brightness_perc_5": np.percentile(brightness, 5),
+        "brightness_perc_99": np.percentile(brightness, 99),
+        "entropy": image.entropy(),
+        "blurriness": math.sqrt(ImageStat.Stat(grey.filter(ImageFilter.FIND_EDGES)).var[0]),
+        "blurriness_grayscale_std": np.std(grey.histogram()),
+    }
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (2, 5), (3, 3), (64, 64), (65, 7), (1, 300), (97, 130), (480, 203), (375, 500)], ids=str
+)
+def test_measure_matches_naive(mode: str, size: tuple[int, int]) -> None:
+    image = picture(mode, *size)
+    properties = measure_images([image])
+    for name, expected in naive_measures(image).items():
+        assert properties.of(name)[0] == pytest.approx(expected, abs=CLOSE, rel=CLOSE), name
+    assert properties.color_space[0] == mode
+
+
+@pytest.mark.parametrize("value", [0, 1, 128, 255])
+def test_measure_of_one_shade_matches_naive(value: int) -> None:
+    image = Image.new("RGB", (90, 70), (value, value, value))
+    properties = measure_images([image])
+    for name, expected in naive_measures(image).items():
+        assert properties.of(name)[0] == pytest.approx(expected, abs=CLOSE, rel=CLOSE), name
+
+
+@pytest.mark.parametrize(
+    ("size", "new"),
+    [
+        ((375, 500), (64, 48)),
+        ((500, 203), (26, 64)),
+        ((500, 375), (48, 64)),
+        ((119, 59), (31, 64)),
+        ((70, 50), (64, 9)),
+        ((5, 300), (1, 64)),
+        ((3, 4), (7, 5)),
+    ],
+)
+def test_shrunk_matches_pillow(size: tuple[int, int], new: tuple[int, int]) -> None:
+    grey = textured(*size, 1, noise=90)[:, :, 0]
+    np.testing.assert_array_equal(shrunk(grey, *new), np.asarray(Image.fromarray(grey).resize(new)))
+    colours = Image.fromarray(textured(*size, 3, noise=90))
+    pixels = np.frombuffer(colours.tobytes("raw", "RGBX"), np.uint32).reshape(size)
+    resized = shrunk(pixels, *new).view(np.uint8).reshape(new[1], new[0], 4)[:, :, :3]
+    np.testing.assert_array_equal(resized, np.asarray(colours.resize(new)))
+
+
+@pytest.mark.parametrize("n_pixels", [1, 2, 3, 21, 100, 10_003])
+@pytest.mark.parametrize("n_shades", [1, 2, 256])
+def test_percentiles_match_naive(n_pixels: int, n_shades: int) -> None:
+    colours = np.random.default_rng(n_pixels).integers(0, n_shades, (n_pixels, 4)).astype(np.uint8)
+    red, green, blue = colours[:, :3].astype(int).T
+    brightness = np.sqrt(0.241 * red * red + 0.691 * green * green + 0.068 * blue * blue) / 255
+    percents = (0, 5, 37.5, 50, 99, 100)
+    found = brightness_percentiles(colours.view(np.uint32).ravel(), percents)
+    np.testing.assert_allclose(found, np.percentile(brightness, percents), rtol=CLOSE, atol=CLOSE)
+    grey = brightness_percentiles(colours[:, 0].copy(), percents)
+    np.testing.assert_allclose(grey, np.percentile(red / 255, percents), rtol=CLOSE, atol=CLOSE)
+
+
+@pytest.mark.parametrize("version", [12, pillow_version()])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_pixels_match_pillow(mode: str, version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pixels, "pillow_version", lambda: version)
+    image = picture(mode)
+    expected = np.asarray(image).copy()
+    found = pixels.pixels_of(image)
+    del image
+    assert not found.flags.writeable
+    assert found.shape == (97, 130)
+    shown = found.view(np.uint8).reshape(97, 130, -1)[:, :, : len(mode)]
+    np.testing.assert_array_equal(shown, expected.reshape(shown.shape))
+
+
+@pytest.mark.parametrize("size", [(2100, 2000), (1, 4_300_000)], ids=str)
+def test_pixels_of_images_in_several_pieces_match_pillow(size: tuple[int, int]) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, size, np.uint8)
+    image = Image.merge("RGB", [Image.fromarray(grey)] * 3)
+    np.testing.assert_array_equal(pixels.pixels_of(image) & 0xFFFFFF, grey.astype(np.uint32) * 0x010101)
+
+
+def test_pixels_of_a_file_that_pillow_maps_match_pillow(tmp_path: Path) -> None:
+    image = picture("L", 97, 131)
+    image.save(tmp_path / "from below.bmp")
+    with Image.open(tmp_path / "from below.bmp") as mapped:
+        mapped.load()
+        np.testing.assert_array_equal(pixels.pixels_of(mapped), np.asarray(image))
+
+
+def test_pixels_in_pieces_that_pillow_keeps_small_match_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(image: Any) -> None:
+        raise ValueError("in several pieces")
+
+    monkeypatch.setattr(pixels, "_shared", refuse)
+    image = picture("RGBA")
+    np.testing.assert_array_equal(pixels.pixels_of(image).view(np.uint8).reshape(97, 130, 4), np.asarray(image))
+
+
+def test_measure_is_thread_agnostic() -> None:
+    images = [picture(mode, 40 + i, 90 - i, i) for i in range(50) for mode in ("L", "RGB")]
+    one, three = measure_images(images, n_jobs=1), measure_images(images, n_jobs=3)
+    np.testing.assert_array_equal(one.values, three.values)
+    np.testing.assert_array_equal(one.color_space, three.color_space)
+
+
+def test_measure_is_source_agnostic(tmp_path: Path) -> None:
+    image = picture("RGB")
+    path = tmp_path / "image.png"
+    image.save(path)
+    content = path.read_bytes()
+    array = np.asarray(image)
+    sources = [
+        image,
+        path,
+        str(path),
+        content,
+        bytearray(content),
+        memoryview(content),
+        array,
+        array / 255,
+        array.tolist(),
+    ]
+    sources += [{"bytes": content, "path": None}, {"bytes": None, "path": str(path)}, Image.open(io.BytesIO(content))]
+    values = measure_images(sources).values
+    assert not np.isnan(values).any()
+    assert (values == values[0]).all()
+
+
+def test_measure_leaves_unread_images_unread(tmp_path: Path) -> None:
+    path = tmp_path / "image.png"
+    picture("RGB").save(path)
+    with Image.open(path) as from_path, Image.open(io.BytesIO(path.read_bytes())) as from_bytes:
+        values = measure_images([from_path, from_bytes, from_bytes]).values
+        assert from_path.tile
+        assert from_bytes.tile
+    assert (values == values[0]).all()
+
+
+@pytest.mark.parametrize("mode", ["1", "LA", "P", "PA", "CMYK", "YCbCr", "I;16", "F"])
+def test_measure_takes_images_of_any_mode_for_what_they_show(mode: str) -> None:
+    grey = picture("L").point(lambda v: 255 if v > 128 else 0)
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    elif mode == "F":
+        image = Image.fromarray(np.asarray(grey).astype(np.float32) / 255)
+    elif mode == "PA":
+        image = grey.convert("P").convert("PA")
+    else:
+        image = grey.convert(mode)
+    assert image.mode == mode
+    shown, expected = measure_images([image]), measure_images([grey])
+    names = ["width", "height", "brightness_perc_5", "brightness_perc_99", "blurriness", "blurriness_grayscale_std"]
+    for name in names:
+        # Pillow writes black and white as YCbCr to the last digit but one.
+        assert shown.of(name)[0] == pytest.approx(expected.of(name)[0], abs=0.01, rel=1e-2), name
+
+
+def test_measure_reads_transparent_palettes_without_warning(tmp_path: Path) -> None:
+    image = picture("RGB").convert("P", palette=Image.Palette.ADAPTIVE)
+    path = tmp_path / "palette.png"
+    image.save(path, transparency=bytes([0, 128, 255]))
+    properties = measure_images([str(path)])
+    assert properties.color_space[0] == "P"
+    expected = naive_measures(image.convert("RGB"))["brightness_perc_99"]
+    assert properties.of("brightness_perc_99")[0] == pytest.approx(expected, abs=CLOSE)
+
+
+def test_a_broken_file_is_noted_and_the_others_are_judged(tmp_path: Path) -> None:
+    whole = io.BytesIO()
+    picture("RGB").save(whole, "JPEG")
+    images = [picture("RGB"), None, whole.getvalue()[:900], b"no image", str(tmp_path / "absent.png"), 7, float("nan")]
+    evidence = evidence_of(images)
+    found = dark(evidence)
+    assert np.isnan(found.scores).tolist() == [False] + [True] * 6
+    assert found.num_issues == 0
+    assert found.score == found.scores[0]
+    assert found.info["num_missing"] == 2
+    assert found.info["unreadable"] == [2, 3, 4, 5]
+    assert "truncated" in found.info["reasons"][0]
+    assert found.info["reasons"][1] == "UnidentifiedImageError: cannot identify image file"
+    assert found.notes[0].startswith("4 images could not be read; the first is in row 2 (OSError: ")
+    for find in CHECKS:
+        assert np.isnan(find(evidence).scores[1:]).all()
+    assert grayscale(evidence).columns["color_space"].tolist() == ["RGB"] + [""] * 6
+
+
+def test_measure_rejects_images_none_of_which_can_be_read() -> None:
+    with pytest.raises(ValueError, match=r"`images` must be readable; got none that is; row 1: .*cannot identify"):
+        measure_images([None, b"nothing"])
+
+
+def test_measure_of_missing_images_only() -> None:
+    evidence = evidence_of([None, None])
+    for find in CHECKS:
+        found = find(evidence)
+        assert found.num_issues == 0
+        assert math.isnan(found.score)
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "words"),
+    [
+        (np.zeros((4, 5, 2)), ValueError, "channels"),
+        (np.zeros(4), ValueError, "shape"),
+        (np.full((4, 5), 1.5), ValueError, "numbers from 0 to 1; got float64 from 1.5 to 1.5"),
+        (np.full((4, 5), np.nan), ValueError, "numbers from 0 to 1"),
+        (np.full((4, 5), 256), ValueError, "integers from 0 to 255"),
+        (np.full((4, 5), -1), ValueError, "integers from 0 to 255"),
+        (np.full((4, 5), "a"), TypeError, "hold numbers"),
+    ],
+)
+def test_from_array_rejects_what_is_no_image(values: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        from_array(values)
+
+
+def test_images_are_decoded_once_for_all_checks() -> None:
+    class Counted(list):  # type: ignore[type-arg]
+        n_read = 0
+
+        def __getitem__(self, row: Any) -> Any:
+            self.n_read += 1
+            return super().__getitem__(row)
+
+    images = Counted([picture("RGB")] * 5)
+    evidence = evidence_of(images, n_jobs=1)
+    for find in CHECKS:
+        find(evidence)
+    assert images.n_read == 5
