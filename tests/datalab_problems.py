@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
+
+from fastcl import Datalab
 
 
 class Problem(NamedTuple):
@@ -47,3 +50,28 @@ def numbers(n: int = 503, n_features: int = 6, seed: int = 0) -> Problem:
     labels = true + rng.normal(size=n) * 0.1
     labels[:9] += 5
     return Problem(labels, true + rng.normal(size=n) * 0.1, features)
+
+
+BLOBS = blobs()
+DATA = {"y": BLOBS.labels}
+
+
+def audited(data=DATA, label_name="y", task="classification", verbosity=0, keys=None, **inputs):
+    """Return a lab after an audit."""
+    lab = Datalab(data, task, label_name, verbosity=verbosity, **(keys or {}))
+    lab.find_issues(**inputs)
+    return lab
+
+
+def assert_same_answers(lab, other, names):
+    """Compare what some checks of two labs have found, bit by bit."""
+    for name in names:
+        pd.testing.assert_frame_equal(lab.get_issues(name), other.get_issues(name))
+        pd.testing.assert_frame_equal(lab.get_issue_summary(name), other.get_issue_summary(name))
+
+
+def unlabeled(problem=BLOBS, rows=(3, 77, 200)):
+    """Return labels by name, missing in some rows."""
+    labels = np.array([f"class {label}" for label in problem.labels], object)
+    labels[list(rows)] = None
+    return {"y": labels}

@@ -91,6 +91,7 @@ def monitor(lab):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.filterwarnings("ignore:Rows of `pred_probs` sum to")
 @pytest.mark.parametrize("options", [{}, {"eighths": True}, {"never_given": (2,)}, {"n_rows": 157, "strength": 1.0}])
 def test_label_scores_and_flags_of_audited_rows_are_those_of_the_audit(options, dtype):
     problem = make_problem(**options).as_type(dtype)
@@ -139,15 +140,16 @@ def test_rows_without_labels_get_a_suggestion_and_no_flag(monitor):
 
 def test_classes_follow_the_columns_of_the_audit():
     problem, new = make_problem(503, 4), make_problem(97, 4, seed=3)
-    order = ["dog", "bee", "ant", "cat"]  # not sorted, and neither are those of the batch
+    order = ["dog", "bee", "ant", "cat"]  # not sorted; arrays without names follow `class_names`, which are
     frame = pd.DataFrame(problem.pred_probs, columns=order)
     lab = Datalab({"y": np.array(order)[problem.labels]}, label_name="y")
     lab.find_issues(pred_probs=frame, issue_types=["label"])
     labels = np.array(order)[new.labels]
-    plain = lab.score_new(labels=labels, pred_probs=new.pred_probs)
-    named = pd.DataFrame(new.pred_probs, columns=order)[["ant", "bee", "cat", "dog"]]
-    pd.testing.assert_frame_equal(lab.score_new(labels=labels, pred_probs=named), plain)
-    np.testing.assert_array_equal(plain.label_score, new.pred_probs[np.arange(97), new.labels])
+    named = pd.DataFrame(new.pred_probs, columns=order)
+    found = lab.score_new(labels=labels, pred_probs=named[["cat", "ant", "dog", "bee"]])
+    pd.testing.assert_frame_equal(lab.score_new(labels=labels, pred_probs=named[lab.class_names].to_numpy()), found)
+    np.testing.assert_array_equal(found.label_score, new.pred_probs[np.arange(97), new.labels])
+    assert lab.get_info("label")["class_names"] == lab.class_names == ["ant", "bee", "cat", "dog"]
 
 
 def test_labels_come_from_the_column_of_new_data(lab, monitor):

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-import numpy as np
-
 from fastcl.core.errors import check_number, sentence, warn
 from fastcl.datalab.check import CHECKS, NEEDS, Check, Finding
 from fastcl.datalab.evidence import Evidence
+from fastcl.datalab.findings import as_finding
 from fastcl.datalab.inputs import INPUTS
 from fastcl.engine.progress import Progress
 
@@ -61,6 +60,8 @@ def known_checks(task: str) -> dict[str, Check]:
 def require_check(task: str, name: str, parameter: str = "issue_types") -> Check:
     """Return a check by its name, or raise ValueError with the nearest ones."""
     known = known_checks(task)
+    if not isinstance(name, str):
+        raise TypeError(sentence(parameter, "name a check", repr(name)))
     if name not in known:
         near = get_close_matches(str(name), known, n=1)
         fix = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(map(repr, known))}."
@@ -104,7 +105,8 @@ def _as_mapping(issue_types: Any) -> dict[str, Any]:
     """Return a copy of the checks asked for with their options; names alone have none."""
     if isinstance(issue_types, Mapping):
         chosen = dict(issue_types)
-        return chosen | dict(chosen.pop(OF_IMAGES, None) or {})
+        of_images = chosen.pop(OF_IMAGES, None)
+        return chosen if of_images is None else chosen | _as_mapping(of_images)
     if isinstance(issue_types, str) or not isinstance(issue_types, Iterable):
         rule = "be a dict of names to options, or a list of names"
         raise TypeError(sentence("issue_types", rule, repr(issue_types)))
@@ -151,11 +153,9 @@ def run(assignments: list[Assignment], evidence: Evidence) -> Outcome:
 
 def run_one(one: Assignment) -> Finding:
     """Run a check and return its finding, or raise if that cannot be one."""
-    if not one.check.can_run(one.evidence.available):
+    if not one.check.can_run(one.evidence.available, one.options):
         raise ValueError(f"The check {one.check.name!r} needs {needs_in_words(one.check)}.")
-    finding = one.check.find(one.evidence, **one.options)
-    _check_finding(one.check.name, finding, one.evidence.n_rows)
-    return finding
+    return as_finding(one.check.name, one.check.find(one.evidence, **one.options), one.evidence.n_rows)
 
 
 def needs_in_words(check: Check) -> str:
@@ -163,31 +163,18 @@ def needs_in_words(check: Check) -> str:
     return ", or ".join(" and ".join(CALLED[word] for word in NEEDS if word in words) for words in check.needs)
 
 
+def reason_of(error: Exception) -> str:
+    """Return why a check failed in one line; what no sentence says is said with its type."""
+    words, kind = " ".join(str(error).split()), type(error).__name__
+    if words and isinstance(error, (TypeError, ValueError, ImportError)):
+        return words
+    return f"{kind}: {words}" if words else kind
+
+
 def failures(failed: Mapping[str, Exception]) -> str:
     """Say what failed and why; checks that failed for the same reason in one breath."""
     reasons: dict[str, list[str]] = {}
     for name, error in failed.items():
-        reasons.setdefault(str(error) or type(error).__name__, []).append(name)
+        reasons.setdefault(reason_of(error), []).append(name)
     parts = [f"{', '.join(names)} ({reason})" for reason, names in reasons.items()]
     return f"{len(failed)} check{'s' * (len(failed) > 1)} failed: {'; '.join(parts)} See `lab.failed`."
-
-
-def _check_finding(name: str, finding: Any, n_rows: int) -> None:
-    """Raise unless a check returned flags and scores of every row, or none of both."""
-    what = f"finding of {name!r}"
-    if not isinstance(finding, Finding):
-        raise TypeError(sentence(what, "be a Finding", type(finding).__name__))
-    flags, scores = finding.is_issue, finding.scores
-    if (flags is None) != (scores is None):
-        raise ValueError(sentence(what, "have flags and scores, or neither"))
-    if flags is not None and scores is not None:
-        if (np.shape(flags), np.shape(scores)) != ((n_rows,),) * 2:
-            got = f"shapes {np.shape(flags)} and {np.shape(scores)}"
-            raise ValueError(sentence(what, f"have flags and scores of {n_rows:,} rows", got))
-        if np.asarray(flags).dtype != np.bool_:
-            raise TypeError(sentence(what, "have flags that are booleans", f"dtype {np.asarray(flags).dtype}"))
-    for column, values in finding.columns.items():
-        if len(values) != n_rows:
-            raise ValueError(sentence(what, f"have columns of {n_rows:,} values", f"{len(values):,} in {column!r}"))
-    if finding.summary is not None and not 0 <= finding.summary <= 1:
-        raise ValueError(sentence(what, "have a summary in [0, 1]", f"{finding.summary}"))

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.errors import check_option, sentence
+from fastcl.core.errors import check_option, sentence, warn
 
 TASKS = ("classification", "regression", "multilabel")
 
@@ -93,6 +93,7 @@ class Check:
     tasks : the tasks it is for
     default : whether it runs without being asked for
     shows : the verbosity from which on the report shows entries of `info`
+    spares : options that, given, spare a need
     """
 
     name: str
@@ -101,6 +102,12 @@ class Check:
     tasks: tuple[str, ...]
     default: bool
     shows: Mapping[str, int]
+    spares: Mapping[str, str]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it came with fastcl."""
+        return self.find.__module__.startswith("fastcl.")
 
     @property
     def description(self) -> str:
@@ -118,9 +125,10 @@ class Check:
         parameters = inspect.signature(self.find).parameters.values()
         return option in self.options or any(p.kind is p.VAR_KEYWORD for p in parameters)
 
-    def can_run(self, available: Iterable[str]) -> bool:
-        """Tell whether what it needs is available."""
-        return any(alternative <= set(available) for alternative in self.needs)
+    def can_run(self, available: Iterable[str], options: Iterable[str] = ()) -> bool:
+        """Tell whether what it needs is available, or spared by options."""
+        there = set(available) | {self.spares[option] for option in options if option in self.spares}
+        return any(alternative <= there for alternative in self.needs)
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raise ValueError, naming the nearest option, if one is not known."""
@@ -149,6 +157,7 @@ def check(
     tasks: tuple[str, ...] = TASKS,
     default: bool = False,
     shows: Mapping[str, int] | None = None,
+    spares: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., Finding]], Callable[..., Finding]]:
     """Register a function as a check.
 
@@ -166,6 +175,8 @@ def check(
         Whether `Datalab.find_issues` runs it without being asked, if what it needs is there.
     shows : mapping of str to int, optional
         The verbosity (0 to 4) from which on the report shows an entry of the finding's `info`; 4 shows all.
+    spares : mapping of str to str, optional
+        Options that stand for a need: given, the check can run without it.
 
     Returns
     -------
@@ -189,6 +200,10 @@ def check(
     """
     if not isinstance(name, str) or not name.isidentifier():
         raise ValueError(sentence("name", "be a word of letters, digits and underscores", repr(name)))
+    if not isinstance(needs, (str, tuple)) or not all(isinstance(words, str) for words in needs):
+        raise TypeError(sentence("needs", "be words, or a tuple of alternatives", repr(needs)))
+    if not isinstance(shows or {}, Mapping):
+        raise TypeError(sentence("shows", "be a dict of entries of info to verbosities", repr(shows)))
     for task in tasks:
         check_option("tasks", task, TASKS)
     alternatives = tuple(frozenset(words.split()) for words in ((needs,) if isinstance(needs, str) else needs))
@@ -196,9 +211,17 @@ def check(
         check_option("needs", word, NEEDS)
 
     def register(find: Callable[..., Finding]) -> Callable[..., Finding]:
-        made = Check(name, find, alternatives, tuple(tasks), default, dict(shows or {}))
+        made = Check(name, find, alternatives, tuple(tasks), default, dict(shows or {}), dict(spares or {}))
         for task in tasks:
+            _tell_if_replaced(CHECKS[task].get(name), made)
             CHECKS[task][name] = made
         return find
 
     return register
+
+
+def _tell_if_replaced(old: Check | None, new: Check) -> None:
+    """Warn if a check of fastcl's own is replaced by another."""
+    if old is not None and old.is_own and not new.is_own:
+        only = "" if new.default else ", which runs on request only"
+        warn(f"The check {new.name!r} of fastcl is replaced by yours{only}.")

@@ -16,7 +16,18 @@ from fastcl.datalab.data.labels import ClassLabels, NumberLabels, SetLabels, cla
 from fastcl.datalab.data.tables import Table, open_table
 from fastcl.datalab.evidence import Evidence
 from fastcl.datalab.graphs import Graphs
-from fastcl.datalab.inputs import as_given_features, as_probabilities, as_split, as_values
+from fastcl.datalab.inputs import (
+    as_given_features,
+    as_probabilities,
+    as_split,
+    as_values,
+    in_order_of_classes,
+    question_sums,
+    refuse_no_numbers,
+    refuse_no_probabilities,
+    refuse_other_order,
+)
+from fastcl.engine.blocks import as_read_only
 from fastcl.engine.threads import resolve_n_jobs
 
 if TYPE_CHECKING:
@@ -48,8 +59,8 @@ class Datalab:
     text_key : str, optional
         A column of texts.
     class_names : sequence of names, optional
-        The classes, in the order of the columns of ``pred_probs``; by default those of the data, sorted, or those that
-        its column declares (Hugging Face's ``ClassLabel``, categoricals).
+        The classes, in the order of the columns of ``pred_probs``; by default those of the data, sorted. A column may
+        declare more classes than it holds: Hugging Face's ``ClassLabel``, in its order; categoricals, sorted.
 
     Attributes
     ----------
@@ -177,7 +188,7 @@ class Datalab:
         0  exact_duplicate  0.986667           2
         """
         resolve_n_jobs(n_jobs)
-        if isinstance(issue_types, Mapping) and not issue_types:
+        if isinstance(issue_types, (Mapping, list, tuple)) and not issue_types:
             warn("`issue_types` is empty, so no check was run. Leave it out to run all that the inputs allow.")
             return
         given = {"pred_probs": pred_probs, "features": features, "knn_graph": knn_graph, "split": split}
@@ -186,13 +197,13 @@ class Datalab:
         if not chosen:
             warn("No check can run: pass `pred_probs` or `features`, or name columns of labels, texts or images.")
         evidence = evidence.having(planned=frozenset(chosen))
-        assignments = audit.assign(evidence, chosen, lambda own: self._evidence(given | own, n_jobs))
-        _refuse_bad_probabilities(evidence, assignments)
+        assignments = audit.assign(evidence, chosen, lambda own: self._evidence(_with_own(given, own), n_jobs))
+        _refuse_bad_inputs(evidence, assignments)
         outcome = audit.run(assignments, evidence)
         self._graphs = evidence.graphs
-        for name, finding in outcome.findings.items():
-            self._findings.pop(name, None)
-            self._findings[name] = finding
+        for name in (*outcome.failed, *outcome.findings):
+            self._findings.pop(name, None)  # a check that failed has no answer any more
+        self._findings |= outcome.findings
         self.failed = outcome.failed
 
     def _evidence(self, given: Mapping[str, Any], n_jobs: int | None) -> Evidence:
@@ -202,11 +213,13 @@ class Datalab:
             for name, value in given.items()
             if value is not None
         }
+        for name in ("pred_probs", "features"):
+            refuse_other_order(name, given.get(name), self._like)
         pred_probs, labels = None, self._labels
         if "pred_probs" in given:
             pred_probs, columns = as_probabilities(given["pred_probs"], self.task, self._n_rows)
             if isinstance(labels, (ClassLabels, SetLabels)):
-                labels = labels.aligned(pred_probs.shape[1], columns)
+                labels, pred_probs = in_order_of_classes(labels, pred_probs, columns)
         features = given.get("features")
         if features is not None:
             features = as_given_features(features, self._n_rows)
@@ -236,9 +249,9 @@ class Datalab:
         """The given labels: class codes of shape (n_samples,), -1 for none; numbers; or lists of class codes."""
         match self._labels:
             case ClassLabels():
-                return self._labels.codes
+                return as_read_only(self._labels.codes, np.int32)
             case NumberLabels():
-                return self._labels.values
+                return as_read_only(self._labels.values, np.float64)
             case SetLabels():
                 return self._labels.as_lists()
         return np.empty(0)
@@ -567,9 +580,22 @@ def _read_labels(
     return class_labels(column, table.declared_classes(name), class_names)
 
 
-def _refuse_bad_probabilities(evidence: Evidence, assignments: list[audit.Assignment]) -> None:
-    """Raise ValueError if given probabilities are none, before checks run that take long."""
-    if evidence.task != "classification" or evidence.given_pred_probs is None or evidence.given_labels is None:
+def _with_own(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs of one check that brings some itself; with features of its own the graph of all is not its."""
+    shared = {name: value for name, value in given.items() if name != "knn_graph" or "features" not in own}
+    return shared | dict(own)
+
+
+def _refuse_bad_inputs(evidence: Evidence, assignments: list[audit.Assignment]) -> None:
+    """Raise if probabilities or features are none, before checks run that take long."""
+    needed = frozenset[str]().union(*(words for one in assignments for words in one.check.needs))
+    if evidence.features is not None and "graph" in needed and evidence.graphs.graph is None:
+        refuse_no_numbers(evidence.features)
+    if evidence.given_pred_probs is None or "pred_probs" not in needed:
         return
-    if any("pred_probs" in words for one in assignments for words in one.check.needs):
-        evidence.sweep  # noqa: B018  kept for the checks
+    if evidence.task == "multilabel":
+        refuse_no_probabilities(evidence.given_pred_probs)
+    if evidence.task == "classification":
+        if evidence.given_labels is not None:
+            evidence.sweep  # noqa: B018  it sees every value, and is kept for the checks
+        question_sums(evidence.given_pred_probs)

@@ -31,6 +31,7 @@ class Graphs:
     built : dict of str to KNNGraph
         The graphs that there are, by metric.
     default_metric : metric of the graph for checks that ask for none; None as long as nothing says which
+    given_metric : metric of the graph that was given; None if none was
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class Graphs:
         self.features = features
         self.n_rows, self.n_jobs, self.verbose = n_rows, n_jobs, verbose
         self.built: dict[str, KNNGraph] = {}
+        self.given_metric: str | None = None
+        self._is_inherited = False
         self._wanted: dict[str, int] = {}
         self.default_metric: str | None = None if features is None else default_metric(features.shape[1])
         if given is not None:
             graph = graph_of_itself(given, n_samples=n_rows, name="knn_graph")
-            self.default_metric = graph.metric
+            self.default_metric = self.given_metric = graph.metric
             self.built[graph.metric] = graph
             self._check_features(graph)
         elif earlier is not None:
@@ -58,7 +61,7 @@ class Graphs:
 
     def __bool__(self) -> bool:
         """Tell whether there is a graph, or could be."""
-        return bool(self.built) or (self.features is not None and self.n_rows > 1)
+        return bool(self.built) or self.features is not None
 
     @property
     def graph(self) -> KNNGraph | None:
@@ -77,6 +80,8 @@ class Graphs:
         self._wanted[key] = max(self._wanted.get(key, DEFAULT_K), k)
         if self.features is not None:
             return
+        if not self.built:
+            raise ValueError("There is no neighbour graph: pass `features` or `knn_graph`.")
         if key not in self.built:
             got = f"{metric!r} for a graph of {self.default_metric!r}"
             raise ValueError(sentence("metric", "be that of `knn_graph`", got, "Or pass `features`."))
@@ -106,26 +111,41 @@ class Graphs:
         return metric
 
     def _build(self, metric: str) -> KNNGraph:
-        most = min(self._wanted.get(metric, DEFAULT_K), self.n_rows - 1)
-        return build_knn_graph(self.features, n_neighbors=most, metric=metric, n_jobs=self.n_jobs, verbose=self.verbose)
+        self._refuse_changed()
+        most = max(1, min(self._wanted.get(metric, DEFAULT_K), self.n_rows - 1))
+        known = None if metric == "unknown" else metric
+        return build_knn_graph(self.features, n_neighbors=most, metric=known, n_jobs=self.n_jobs, verbose=self.verbose)
 
     def _inherit(self, earlier: Graphs) -> None:
-        """Keep the graphs of an earlier audit, unless new features have come."""
-        if not earlier:
-            return
+        """Keep the graphs of an earlier audit; beside features those only that were built of the same ones."""
         if self.features is None:
-            self.features = earlier.features
-        elif not all(graph.fingerprint == self.fingerprint for graph in earlier.built.values()):
+            self.features, self.default_metric = earlier.features, earlier.default_metric
+            self.built, self.given_metric = dict(earlier.built), earlier.given_metric
+            self._is_inherited = True
             return
-        self.built, self.default_metric = dict(earlier.built), earlier.default_metric
+        own = {metric: graph for metric, graph in earlier.built.items() if metric != earlier.given_metric}
+        if own and all(graph.fingerprint == self.fingerprint for graph in own.values()):
+            self.built = own
+
+    def _refuse_changed(self) -> None:
+        """Raise ValueError if the features of an earlier audit are no longer what they were."""
+        known = {graph.fingerprint for graph in self.built.values()} - {None}
+        if self._is_inherited and known and known != {self.fingerprint}:
+            fix = "Pass them again, and all that follows from them is found anew."
+            raise ValueError(sentence("features", "be what they were in the earlier audit", "changed ones", fix))
 
     @kept
-    def fingerprint(self) -> str:
-        """Digest of the contents of the features."""
-        return fingerprint(hash_rows(as_features(self.features).values, n_jobs=self.n_jobs))
+    def fingerprint(self) -> str | None:
+        """Digest of the contents of the features; None of what cannot be compared, such as rows that lack values."""
+        try:
+            return fingerprint(hash_rows(as_features(self.features).values, n_jobs=self.n_jobs))
+        except (TypeError, ValueError):
+            return None
 
     def _check_features(self, graph: KNNGraph) -> None:
         """Raise ValueError if a graph that knows what it was made of was made of other features."""
-        if self.features is not None and graph.fingerprint not in (None, self.fingerprint):
+        if self.features is None or None in (graph.fingerprint, self.fingerprint):
+            return
+        if graph.fingerprint != self.fingerprint:
             fix = "Leave one of the two out, or build the graph from these features."
             raise ValueError(sentence("knn_graph", "be made of `features`", "a graph of other ones", fix))

@@ -7,7 +7,7 @@ import numpy as np
 from fastcl.core.errors import check_number
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
-from fastcl.datalab.images.judging import MAX_PREVALENCE, image_properties, judged
+from fastcl.datalab.images.judging import MAX_PREVALENCE, check_shares, image_properties, judged
 
 
 @check("blurry", needs="images", default=True, shows={"threshold": 2})
@@ -25,10 +25,10 @@ def blurry(
     the score is (1 - exp(-`normalizing_factor` e)) + s, at most 1, where s = 1 - exp(-`normalizing_factor` h), or 0 if
     that is not above `color_threshold`: drawings of few shades have few edges and are not blurred.
     """
-    for name, value in (("normalizing_factor", normalizing_factor), ("color_threshold", color_threshold)):
-        check_number(name, value, 0)
+    check_shares(threshold=threshold, color_threshold=color_threshold, max_prevalence=max_prevalence)
+    check_number("normalizing_factor", normalizing_factor, 0)
     properties = image_properties(evidence)
     names = ("blurriness", "blurriness_grayscale_std")
     edges, shades = (1 - np.exp(-normalizing_factor * properties.of(name)) for name in names)
     scores = np.minimum(edges + np.where(shades <= color_threshold, 0, shades), 1)
-    return judged(evidence, scores, threshold, max_prevalence, {name: properties.of(name) for name in names})
+    return judged(evidence, "blurry", scores, threshold, max_prevalence, {name: properties.of(name) for name in names})

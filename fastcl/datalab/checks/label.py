@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.classification.findings import Findings, Wanted, conclude, find
+from fastcl.core.filter_options import PRUNE_FILTERS
 from fastcl.core.validation import as_options
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.data.named import Named
@@ -19,6 +20,9 @@ from fastcl.datalab.model_free import NOTE
 from fastcl.dataset import health_of_sweep, health_summary
 from fastcl.engine.run import Sweep
 from fastcl.neighbors.model_free.knn import knn_pred_probs
+
+#: Classes that a note names.
+MOST_NAMED = 5
 
 #: Options of `CleanLearning` that say what is to be found; the others are about training, which does not happen here.
 SEARCH_OPTIONS = {"find_label_issues_kwargs", "label_quality_scores_kwargs", "pulearning", "converge_latent_estimates"}
@@ -63,7 +67,7 @@ def label(
         summary=health["overall_label_health_score"],
         info=_info(findings, sweep, health, evidence),
         columns=_labels(evidence, findings),
-        notes=_notes(evidence),
+        notes=(*_notes(evidence), *_small_classes(sweep, wanted)),
     )
 
 
@@ -135,6 +139,17 @@ def _notes(evidence: Evidence) -> tuple[str, ...]:
         missing = evidence.n_rows - len(evidence.labeled)
         notes.append(f"{missing:,} rows have no label; predicted_label suggests one.")
     return tuple(notes)
+
+
+def _small_classes(sweep: Sweep, wanted: Wanted) -> tuple[str, ...]:
+    """Say which classes have so few rows that none of them is flagged."""
+    least = wanted.prune.min_examples_per_class
+    small = np.flatnonzero((sweep.class_counts <= least) & (sweep.class_counts > 0))
+    if wanted.filter_by not in PRUNE_FILTERS or not small.size:
+        return ()
+    names = ", ".join(map(str, sweep.source.name_classes(small[:MOST_NAMED]).tolist()))
+    more = ", ..." if small.size > MOST_NAMED else ""
+    return (f"Nothing is flagged in {small.size:,} classes of at most {least} rows: {names}{more}.",)
 
 
 def _votes(evidence: Evidence, k: int) -> npt.NDArray[Any]:

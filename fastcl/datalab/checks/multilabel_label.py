@@ -57,7 +57,11 @@ def label(
     return Finding(
         evidence.of_all(is_issue, False),
         evidence.of_all(scores, np.nan),
-        info={"num_label_issues": int(is_issue.sum()), "average_label_quality": float(scores.mean())},
+        info={
+            "num_label_issues": int(is_issue.sum()),
+            "average_label_quality": float(scores.mean()),
+            "class_names": evidence.labels.names.tolist(),
+        },
         columns={"given_label": evidence.labels.given, "predicted_label": predicted},
     )
 

@@ -18,6 +18,7 @@ from fastcl.datalab.checks.low_information import low_information
 from fastcl.datalab.checks.odd_aspect_ratio import odd_aspect_ratio
 from fastcl.datalab.checks.odd_size import odd_size
 from fastcl.datalab.evidence import Evidence
+from fastcl.datalab.images.judging import notes_on_unreadable
 
 #: The checks whose scores are looked at.
 PROPERTIES: tuple[Callable[[Evidence], Finding], ...] = (
@@ -55,17 +56,18 @@ def spurious_correlations(evidence: Evidence, *, threshold: float = 0.3) -> Find
     learn the light instead of the thing.
     """
     check_number("threshold", threshold, 0, 1)
+    notes = notes_on_unreadable(evidence, "spurious_correlations")
     columns = {f"{find.__name__}_score": np.asarray(find(evidence).scores, np.float64) for find in PROPERTIES}
     is_known = evidence.labels.is_labeled & ~np.isnan(columns["dark_score"])
     codes = evidence.labels.codes[is_known]
     if not codes.size or np.bincount(codes).max() < N_FOLDS:
-        note = f"No class has {N_FOLDS} images with labels: too few to tell."
-        return Finding(info={"threshold": threshold}, notes=(note,))
+        notes += (f"No class has {N_FOLDS} images with labels: too few to tell.",)
+        return Finding(info={"threshold": threshold}, notes=notes)
     folds = _folds(codes)
     scores = np.array([_room_for_improvement(column[is_known], codes, folds) for column in columns.values()])
     order = np.argsort(scores, kind="stable")  # what tells most comes first
     table = as_table({"property": np.array(list(columns), object)[order], "score": scores[order]}, ())
-    notes = tuple(_about(name, score) for name, score in zip(columns, scores, strict=True) if score < threshold)
+    notes += tuple(_about(name, score) for name, score in zip(columns, scores, strict=True) if score < threshold)
     return Finding(info={"correlations_df": table, "threshold": threshold}, notes=notes)
 
 

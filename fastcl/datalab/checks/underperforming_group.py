@@ -19,6 +19,7 @@ from fastcl.neighbors.groups import EPS, MIN_SAMPLES, NoGroupError, Underperform
     tasks=("classification",),
     default=True,
     shows={"threshold": 2},
+    spares={"cluster_ids": "graph"},
 )
 def underperforming_group(
     evidence: Evidence,
@@ -42,6 +43,8 @@ def underperforming_group(
         rule = "hold 'eps' and 'min_samples' only"
         raise ValueError(sentence("clustering_kwargs", rule, ", ".join(map(repr, clustering))))
     graph = None if cluster_ids is not None else evidence.graph(k, metric)
+    if graph is not None and known["min_samples"] > graph.k + 1 == evidence.n_rows:
+        return _no_group(evidence.n_rows, threshold, f"there are only {evidence.n_rows} rows.")
     self_confidence = evidence.of_all(evidence.sweep.summary.self_confidence, np.nan)
     try:
         found = find_worst_group(

@@ -110,10 +110,17 @@ class Fitted:
         left_out: dict[str, str] = {}
         for name, finding in self.findings.items():
             try:
-                judges[name] = MAKERS[name](self, finding) if name in MAKERS else _looks_at_all_rows()
+                judges[name] = self._maker(name)(self, finding)
             except NotForNewRowsError as reason:
                 left_out[name] = str(reason)
         return judges, left_out
+
+    def _maker(self, name: str) -> Callable[[Fitted, Finding], Judge]:
+        """Return what makes the judge of a check; those that users brought or replaced have none."""
+        check = known_checks(self.task).get(name)
+        if check is None or not check.is_own:
+            raise NotForNewRowsError("it is not one of fastcl's own checks")
+        return MAKERS.get(name, _looks_at_all_rows)
 
     def around(self, finding: Finding) -> Neighborhood:
         """Return the rows among which the neighbours of a finding were found."""
@@ -137,7 +144,7 @@ class Fitted:
         return self.neighborhoods[graph.metric]
 
 
-def _looks_at_all_rows() -> Judge:
+def _looks_at_all_rows(fitted: Fitted, finding: Finding) -> Judge:
     raise NotForNewRowsError("it looks at all rows of a data set at once")
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fastcl.core.arrays import is_missing
 from fastcl.core.selection import lowest
 from fastcl.datalab import results
-from fastcl.datalab.audit import known_checks
+from fastcl.datalab.audit import known_checks, reason_of
 from fastcl.datalab.check import SHOW_ALL, Finding
 from fastcl.datalab.data.labels import ClassLabels, NumberLabels, SetLabels
 from fastcl.datalab.reporting.layout import shortened
@@ -56,7 +56,7 @@ def remarks(lab: Datalab, names: Sequence[str]) -> list[tuple[str, str]]:
 
 def failures(lab: Datalab) -> list[tuple[str, str]]:
     """Return the checks that failed, and why."""
-    return [(name, str(error) or type(error).__name__) for name, error in lab.failed.items()]
+    return [(name, reason_of(error)) for name, error in lab.failed.items()]
 
 
 def description(lab: Datalab, name: str, verbosity: int) -> str:

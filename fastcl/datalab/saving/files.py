@@ -24,6 +24,7 @@ import numpy as np
 from fastcl.core.errors import sentence
 from fastcl.core.label_sets import LabelSets
 from fastcl.datalab import results
+from fastcl.datalab.audit import reason_of
 from fastcl.datalab.check import Finding
 from fastcl.datalab.data.labels import ClassLabels, NumberLabels, SetLabels
 from fastcl.datalab.data.tables import Table, open_table
@@ -38,8 +39,8 @@ FORMAT, FORMAT_VERSION = "fastcl-lab", 1
 
 ABOUT, ISSUES, ARRAYS = "lab.json", "issues.parquet", "arrays.npz"
 
-#: Errors that come back as what they were; others come back as RuntimeError, with the same words.
-ERRORS = {error.__name__: error for error in (ValueError, TypeError, ImportError, MemoryError, FileNotFoundError)}
+#: Errors that come back as what they were; others come back as ValueError, which says what they were.
+ERRORS = {error.__name__: error for error in (ValueError, TypeError, ImportError)}
 
 #: What reading a file raises that is not what it should be.
 UNREADABLE = (KeyError, IndexError, ValueError, TypeError, AttributeError, EOFError, OSError, BadZipFile)
@@ -152,11 +153,11 @@ def _of_finding(name: str, finding: Finding, store: ArrayStore) -> dict[str, Any
 
 
 def _of_error(error: Exception) -> dict[str, str]:
-    return {"type": type(error).__name__, "says": str(error) or type(error).__name__}
+    return {"type": type(error).__name__, "says": reason_of(error)}
 
 
 def _to_error(said: Mapping[str, str]) -> Exception:
-    return ERRORS.get(said["type"], RuntimeError)(said["says"])
+    return ERRORS.get(said["type"], ValueError)(said["says"])
 
 
 # -- files
@@ -255,7 +256,7 @@ def _about(path: Path) -> dict[str, Any] | None:
 
 def _check_place(path: Path, force: bool) -> None:
     """Raise FileExistsError if there is something that is not to be replaced."""
-    if not path.exists():
+    if not path.exists() or (path.is_dir() and not os.listdir(path)):
         return
     if not force:
         fix = "Pass force=True to replace a lab."
