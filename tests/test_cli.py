@@ -19,6 +19,7 @@ from problems import FILTERS, METHODS, make_problem
 import fastcl.cli.audit
 from fastcl.cli import main
 from fastcl.cli.class_names import match_classes, name_classes
+from fastcl.cli.data import TYPES
 from fastcl.core.jit import cache_directory
 from fastcl.review import label_worklist
 
@@ -145,6 +146,14 @@ def test_float32_array_is_audited_as_it_is(tmp_path):
     found = audit(tmp_path / "out", tmp_path / "labels.npy", "--pred-probs", tmp_path / "probs.npy")
     worklist = label_worklist(PROBLEM.labels, PROBLEM.pred_probs.astype(np.float32))
     assert found == worklist.to_frame().to_csv(index=False, lineterminator="\n").encode()
+
+
+def test_columns_may_be_named_at_any_length(tmp_path):
+    names = np.array([letter * 100 for letter in "abcd"])
+    table = {"label": names[PROBLEM.labels]} | dict(zip(names, PROBLEM.pred_probs.T, strict=True))
+    path = write(tmp_path / "data.csv", table)
+    found = audit(tmp_path / "out", path, "--label", "label", "--pred-probs", ",".join(names))
+    assert len(found.splitlines()) == len(expected().splitlines())
 
 
 def test_labels_keep_their_zeros_and_missing_looking_names(tmp_path):
@@ -293,7 +302,13 @@ def test_fail_on_decides_the_exit_code(tmp_path, data, capsys, limit, code):
         (["audit", "data.csv", "--task", "ranking"], "invalid choice"),
         (["audit", "data.csv", "--verbosity", "5"], "invalid choice"),
         (["audit", "data.csv", "--fail-on", "label<2"], "must be like 'label>2%' or 'outlier>20'; got 'label<2'"),
+        (["audit", "data.csv", "--fail-on", "label>200%"], "must be a share of at most 100%; got 'label>200%'"),
         (["audit", "data.csv", "--jobs", "many"], "invalid int value"),
+        (["audit", "data.csv", "--out", ""], "argument --out: must name a directory; got ''"),
+        (["audit", "data.csv", "--labl", "y"], "unrecognized arguments: --labl y. Did you mean --label?"),
+        (["audit", "data.csv", "--pred_probs=p_*"], "--pred_probs=p_*. Did you mean --pred-probs?"),
+        (["audit", "data.csv", "more.csv"], "unrecognized arguments: more.csv\n"),
+        (["doctor", "--zzz"], "fastcl: error: unrecognized arguments: --zzz\n"),
         (["bake"], "invalid choice"),
     ],
 )
@@ -340,7 +355,23 @@ FAULTS = [
     ("truncated.jsonl", "p_*", "", "DATA must hold one JSON object a line; got no JSON in line "),
     ("objects.npy", "short.npy", "--no-label", "DATA must be a complete .npy file; got "),
     ("nothing.csv", "p_*", "", "DATA must be a complete CSV file; got 'nothing.csv' (No columns"),
-    ("short.npy", "short.npy", "--label y", "--label must be left out for 'short.npy'; got 'y'."),
+    (
+        "whole.npy",
+        "short.npy",
+        "--no-label",
+        "DATA must hold one label a row if it is a .npy file without fields; got ",
+    ),
+    ("classes.npy", "short.npy", "--label y", "--label must be left out for 'classes.npy'; got 'y'."),
+    ("classes.npy", "short.npy", "--no-label --text t", "got 't'. It is one array without names."),
+    ("data.csv", "gone.npy", "", "--pred-probs must be the path of an existing file; got "),
+    ("data.csv", "https://host/probs.npy", "", "--pred-probs must be a file on this machine; got 'https://host/probs"),
+    ("semicolons.csv", "p_*", "", "'id;label;p_cat': the separator seems to be ';'."),
+    (
+        "long.csv",
+        "p_*",
+        "",
+        "DATA must have no more fields in a line than its header, 2; got 3 in line 3 of 'long.csv'",
+    ),
     (
         "data.csv",
         "p_*",
@@ -350,7 +381,7 @@ FAULTS = [
     ("data.csv", "p_*", "--filter-by magic", "--filter-by must be one of 'prune_by_noise_rate', "),
     ("data.csv", "p_*", "--rank-by magic", "--rank-by must be one of 'self_confidence', "),
     ("data.csv", "p_*", "--frac-noise 2", "--frac-noise must lie in [0, 1]; got 2.0."),
-    ("data.csv", "p_*", "--jobs 0", "--jobs must be "),
+    ("data.csv", "p_*", "--jobs 0", "--jobs must be at least 1, or -1 for all usable CPUs; got 0."),
 ]
 
 
@@ -367,6 +398,9 @@ def faulty_files(tmp_path_factory):
     nan["p_cat"] = np.where(np.arange(403) == 7, np.nan, table["p_cat"])
     for name, faulty in [("text.csv", text), ("nan.csv", nan), ("nan.parquet", nan)]:
         write(place / name, faulty)
+    (place / "semicolons.csv").write_text("id;label;p_cat\n1;ant;0.5\n")
+    (place / "long.csv").write_text("text,label\nfine,ant\nhello, world,bee\n")
+    np.save(place / "classes.npy", NAMES[PROBLEM.labels])
     np.save(place / "short.npy", PROBLEM.pred_probs[:400])
     np.save(place / "objects.npy", np.array(["a", None], dtype=object))
     np.save(place / "whole.npy", PROBLEM.pred_probs)
@@ -383,7 +417,7 @@ def faulty_files(tmp_path_factory):
 def test_audit_rejects(faulty_files, tmp_path, capsys, data, pred_probs, more, words):
     label = [] if "label" in more else ["--label", "label"]
     arguments = [str(faulty_files / data), *label, *more.replace("--no-label", "").split()]
-    probs = str(faulty_files / pred_probs) if pred_probs.endswith(".npy") else pred_probs
+    probs = str(faulty_files / pred_probs) if pred_probs.endswith(".npy") and ":" not in pred_probs else pred_probs
     assert main(["audit", *arguments, "--pred-probs", probs, "--out", str(tmp_path / "new" / "out")]) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -471,26 +505,31 @@ def test_help_names_every_option(capsys):
     assert leaving.value.code == 0
     text = capsys.readouterr().out
     assert [name for name in (*FILTERS, *METHODS) if name not in text] == []
+    assert [name for name in set(TYPES) - {".pq", ".ndjson"} if name not in text] == []
 
 
 def test_audit_without_pyarrow(tmp_path):
     data = write(tmp_path / "data.csv", columns())
     parquet = write(tmp_path / "data.parquet", columns())
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "worklist.parquet").write_text("of an earlier run")
+    audit(tmp_path / "out", data, "--label", "label", "--pred-probs", "p_*")
+    assert (tmp_path / "out" / "worklist.parquet").exists()
     code = """
 import sys
 sys.modules["pyarrow"] = None
 from fastcl.cli import main
 rest = ["--label", "label", "--pred-probs", "p_*", "--out", sys.argv[3]]
-codes = [main(["audit", path, *rest]) for path in sys.argv[1:3]]
+codes = [main(["audit", path, *rest]) for path in [sys.argv[1], *sys.argv[1:3]]]
 print(codes)
 """
     done = run_python(code, data, parquet, tmp_path / "out")
-    assert done.stdout.endswith("\n[0, 2]\n"), done.stderr
-    assert done.stderr.splitlines() == [
+    assert done.stdout.endswith("\n[0, 0, 2]\n"), done.stderr
+    written = [
         f"wrote report.txt, issues.csv, worklist.csv, manifest.json to {tmp_path / 'out'}",
         "files that need pyarrow were not written (pip install 'fastcl[io]')",
+    ]
+    assert done.stderr.splitlines() == [
+        *written,
+        *written,
         "fastcl: error: Reading Parquet needs pyarrow: pip install 'fastcl[io]'.",
     ]
     assert sorted(os.listdir(tmp_path / "out")) == ["issues.csv", "manifest.json", "report.txt", "worklist.csv"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -352,7 +353,8 @@ def test_checks_are_those_asked_for(tmp_path: Path, data: Path) -> None:
         ("--checks labl", "--checks must name checks of --task 'classification'; got 'labl'. Did you mean 'label'?"),
         ("--label y --checks leakage", "got 'leakage'. It needs --features and --split."),
         ("--label y --checks data_valuation", "got 'data_valuation'. It needs "),
-        ("", "No check can run on DATA alone. Bring --label, "),
+        ("", "No check can run on what was given. Bring --label, --pred-probs, "),
+        ("--label x_1 --task regression", "No check can run on what was given. Bring --pred-probs, --features, "),
         ("--label y --fail-on outlier>1", "--fail-on must name a check that runs: class_imbalance; got 'outlier'."),
         ("--text body --fail-on empty_txt>1", "got 'empty_txt'. Did you mean 'empty_text'?"),
         ("--text bodi", "--text must name a column of 'data.csv'; got 'bodi'. Did you mean 'body'?"),
@@ -405,7 +407,7 @@ def broken_check(monkeypatch: pytest.MonkeyPatch) -> str:
         raise ValueError("the moon is full")
 
     for name, find in (("moody", fail), ("whole", lambda evidence: Finding(summary=0.5))):
-        check = Check(name, find, (frozenset({"labels"}),), ("classification",), True, {})
+        check = Check(name, find, (frozenset({"labels"}),), ("classification",), True, {}, {})
         monkeypatch.setitem(CHECKS["classification"], name, check)
     return "moody"
 
@@ -488,6 +490,69 @@ def test_something_else_called_lab_is_left_alone(
         "fastcl: error: --out must have no other 'lab' than that of an audit; got "
     )
     assert [path.name for path in (tmp_path / "out").rglob("*")] == ["lab", "notes.txt"]
+
+
+def contents(place: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["report.txt", "issues.csv", "issues.parquet", "worklist.csv", "manifest.json"])
+def test_files_of_no_audit_are_left_alone(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("{}")
+    for typed in ([str(data), *ALL], ["--demo"]):
+        if typed == ["--demo"] and name not in ("worklist.csv", "manifest.json"):
+            continue
+        assert main(["audit", *typed, "--out", str(tmp_path / "out")]) == 2
+        assert capsys.readouterr().err == (
+            f"fastcl: error: --out must have no other {name!r} than that of an audit; got "
+            f"'{tmp_path / 'out' / name}'. Choose another directory.\n"
+        )
+        assert contents(tmp_path / "out") == {name: b"{}"}
+
+
+@pytest.mark.parametrize(("name", "code"), [("report.txt", 2), ("manifest.json", 2), ("notes.txt", 0)])
+def test_a_file_of_no_audit_among_those_of_one_is_left_alone(tmp_path: Path, data: Path, name: str, code: int) -> None:
+    audit(tmp_path / "out", data, *ALL)
+    (tmp_path / "out" / name).write_text("mine")
+    assert main(["audit", str(data), *ALL, "--out", str(tmp_path / "out"), "-q"]) == code
+    assert (tmp_path / "out" / name).read_text() == "mine"
+
+
+def test_an_audit_without_worklist_may_be_repeated(tmp_path: Path, data: Path) -> None:
+    for _ in range(2):
+        audit(tmp_path / "out", data, "--text", "body")
+    shutil.rmtree(tmp_path / "out" / "lab")  # what is there where nobody has pyarrow
+    audit(tmp_path / "out", data, "--text", "body")
+
+
+@pytest.mark.parametrize("read", ["issues.csv", "lab/issues.parquet", "link.csv"])
+def test_what_is_read_is_not_replaced(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
+    audit(tmp_path / "out", data, *ALL)
+    (tmp_path / "out" / "link.csv").symlink_to("issues.csv")
+    before = contents(tmp_path / "out")
+    monkeypatch.chdir(tmp_path / "out")
+    for typed in ([read, "--label", "given_label"], [str(data), "--features", read]):
+        assert main(["audit", *typed, "--out", "."]) == 2
+        err = capsys.readouterr().err
+        assert err.startswith("fastcl: error: --out must be another directory than that of what is read; got '.'")
+        assert contents(tmp_path / "out") == before
+
+
+def test_numbers_in_csv_may_be_missing_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    problem = numbers()
+    texts = ["NA" if row == 3 else str(value) for row, value in enumerate(problem.labels)]
+    path = write(tmp_path / "data.csv", {"y": texts, "prediction": problem.pred_probs})
+    typed = [path, "--task", "regression", "--label", "y", "--pred-probs", "prediction"]
+    assert audit(tmp_path / "out", *typed)["given_label"].isna().tolist() == [row == 3 for row in range(len(texts))]
+    write(path, {"y": ["unknown" if row == 7 else text for row, text in enumerate(texts)]})
+    assert main(["audit", str(path), *typed[1:5], "--out", str(tmp_path / "new")]) == 2
+    err = "fastcl: error: --label must hold real numbers; got 'unknown' in column 'y', row 7.\n"
+    assert capsys.readouterr().err == err
 
 
 def test_temporary_files_are_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

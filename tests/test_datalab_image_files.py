@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 Image = pytest.importorskip("PIL.Image")
@@ -15,12 +19,16 @@ Image = pytest.importorskip("PIL.Image")
 from image_problems import CHECKS, CLOSE, evidence_of, picture, textured  # noqa: E402
 from PIL import ImageFilter, ImageStat  # noqa: E402
 
+from fastcl.datalab import Datalab  # noqa: E402
 from fastcl.datalab.checks.dark import dark  # noqa: E402
 from fastcl.datalab.checks.grayscale import grayscale  # noqa: E402
+from fastcl.datalab.checks.spurious_correlations import spurious_correlations  # noqa: E402
 from fastcl.datalab.images import measure_images, pixels  # noqa: E402
 from fastcl.datalab.images.brightness import brightness_percentiles  # noqa: E402
 from fastcl.datalab.images.opening import from_array, pillow_version  # noqa: E402
 from fastcl.datalab.images.shrinking import shrunk  # noqa: E402
+
+NAN = float("nan")
 
 
 def naive_measures(image: Any) -> dict[str, float]:
@@ -227,17 +235,91 @@ def test_a_broken_file_is_noted_and_the_others_are_judged(tmp_path: Path) -> Non
     assert grayscale(evidence).columns["color_space"].tolist() == ["RGB"] + [""] * 6
 
 
-def test_measure_rejects_images_none_of_which_can_be_read() -> None:
-    with pytest.raises(ValueError, match=r"`images` must be readable; got none that is; row 1: .*cannot identify"):
-        measure_images([None, b"nothing"])
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ([None, b"nothing"], r"`images` must be readable; got none that is; row 1: .*cannot identify"),
+        ([None, {"a": 1}], r"none that is; row 1: .* or a dict with \"bytes\" or \"path\"; got a dict of 'a'"),
+        ([None, {}], r"got an empty dict"),
+        ([None, None], r"`images` must hold an image in some rows; got none in any"),
+        ([{"bytes": None, "path": None}, NAN], r"got none in any"),
+    ],
+)
+def test_checks_reject_images_none_of_which_can_be_judged(images: list[Any], message: str) -> None:
+    evidence = evidence_of(images, [0, 1])
+    for find in (*CHECKS, spurious_correlations):
+        with pytest.raises(ValueError, match=message):
+            find(evidence)
 
 
-def test_measure_of_missing_images_only() -> None:
-    evidence = evidence_of([None, None])
+@pytest.mark.parametrize("highest", [1, 255])
+def test_measure_of_floats_matches_grey(highest: int, tmp_path: Path) -> None:
+    grey = picture("L")
+    path = tmp_path / "floats.tif"
+    Image.fromarray(np.asarray(grey).astype(np.float32) * (highest / 255)).save(path)
+    properties = measure_images([path])
+    assert properties.color_space[0] == "F"
+    np.testing.assert_array_equal(properties.values, measure_images([grey]).values)
+
+
+def test_measure_rejects_floats_beyond_any_shade() -> None:
+    properties = measure_images([Image.fromarray(np.full((4, 5), 256, np.float32))])
+    assert "numbers from 0 to 1; got float32 from 256.0 to 256.0" in properties.unreadable[0]
+
+
+# -- columns of images
+
+
+def as_objects(values: list[Any]) -> np.ndarray:
+    return np.fromiter(values, object, len(values))
+
+
+#: Columns of images made of arrays, of paths, and of the contents of files.
+COLUMNS: dict[str, Callable[[list[np.ndarray], list[str], list[bytes]], Any]] = {
+    "paths in an array": lambda arrays, paths, files: np.array(paths),
+    "paths in objects": lambda arrays, paths, files: as_objects(paths),
+    "paths in pandas": lambda arrays, paths, files: pd.Series(paths, index=[7] * len(paths)),
+    "paths in polars": lambda arrays, paths, files: pl.Series(paths),
+    "paths in arrow": lambda arrays, paths, files: pa.array(paths),
+    "files in polars": lambda arrays, paths, files: pl.Series(files),
+    "pairs in polars": lambda arrays, paths, files: pl.Series([{"bytes": file, "path": None} for file in files]),
+    "pairs in arrow": lambda arrays, paths, files: pa.array([{"bytes": None, "path": path} for path in paths]),
+    "images in objects": lambda arrays, paths, files: as_objects([Image.fromarray(one) for one in arrays]),
+    "images in polars": lambda arrays, paths, files: pl.Series(
+        [Image.fromarray(one) for one in arrays], dtype=pl.Object
+    ),
+    "one array": lambda arrays, paths, files: np.stack(arrays),
+    "arrays in polars": lambda arrays, paths, files: pl.Series(np.stack(arrays)),
+    "lists in polars": lambda arrays, paths, files: pl.Series([one.tolist() for one in arrays]),
+    "lists in arrow": lambda arrays, paths, files: pa.array([one.tolist() for one in arrays]),
+    "arrays of arrays": lambda arrays, paths, files: as_objects(
+        [as_objects(list(map(as_objects, one))) for one in arrays]
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_checks_are_agnostic_to_the_column(kind: str, tmp_path: Path) -> None:
+    arrays = [textured(21, 34, seed=seed) for seed in range(5)]
+    paths = [str(tmp_path / f"{row}.png") for row in range(5)]
+    for array, path in zip(arrays, paths, strict=True):
+        Image.fromarray(array).save(path)
+    column = COLUMNS[kind](arrays, paths, [Path(path).read_bytes() for path in paths])
+    lab = Datalab({"image": column}, image_key="image", verbosity=0)
+    lab.find_issues()
+    assert not lab.failed
+    expected = evidence_of(arrays)
     for find in CHECKS:
-        found = find(evidence)
-        assert found.num_issues == 0
-        assert math.isnan(found.score)
+        np.testing.assert_array_equal(lab.get_issues(find.__name__)[f"{find.__name__}_score"], find(expected).scores)
+
+
+@pytest.mark.parametrize("table", [pd.DataFrame, pl.DataFrame, pl.LazyFrame, pa.table])
+def test_checks_are_agnostic_to_the_table(table: Callable[[Any], Any], tmp_path: Path) -> None:
+    picture("RGB").save(tmp_path / "image.png")
+    lab = Datalab(table({"image": [str(tmp_path / "image.png"), None]}), image_key="image", verbosity=0)
+    lab.find_issues()
+    assert not lab.failed
+    assert len(lab.issue_summary) == len(CHECKS)
 
 
 @pytest.mark.parametrize(
@@ -257,16 +339,54 @@ def test_from_array_rejects_what_is_no_image(values: Any, error: type[Exception]
         from_array(values)
 
 
+class Counted(list):  # type: ignore[type-arg]
+    """A list that counts how often one of it is asked for."""
+
+    n_read = 0
+
+    def __getitem__(self, row: Any) -> Any:
+        self.n_read += 1
+        return super().__getitem__(row)
+
+
 def test_images_are_decoded_once_for_all_checks() -> None:
-    class Counted(list):  # type: ignore[type-arg]
-        n_read = 0
-
-        def __getitem__(self, row: Any) -> Any:
-            self.n_read += 1
-            return super().__getitem__(row)
-
     images = Counted([picture("RGB")] * 5)
     evidence = evidence_of(images, n_jobs=1)
     for find in CHECKS:
         find(evidence)
     assert images.n_read == 5
+
+
+def test_images_that_cannot_be_judged_are_looked_at_once() -> None:
+    images = Counted([None, b"no image"])
+    evidence = evidence_of(images, n_jobs=1)
+    for find in CHECKS:
+        with pytest.raises(ValueError, match="be readable"):
+            find(evidence)
+    assert images.n_read == 2
+
+
+BROKEN = [picture("RGB"), b"no image", None, *[picture("RGB", seed=seed) for seed in range(12)]]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        None,
+        ["dark"],
+        ["blurry", "light"],
+        ["spurious_correlations"],
+        ["spurious_correlations", "light"],
+        ["light", "spurious_correlations"],
+        {"dark": {"threshold": 5}, "light": {}},
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:1 check failed")
+def test_unreadable_images_are_noted_once(chosen: Any) -> None:
+    labels = np.arange(len(BROKEN)) % 2
+    lab = Datalab({"image": BROKEN, "y": labels}, image_key="image", label_name="y", verbosity=0)
+    lab.find_issues(issue_types=chosen)
+    notes = [note for finding in lab._findings.values() for note in finding.notes if "could not be read" in note]
+    assert len(notes) == 1
+    assert notes[0].startswith("1 image could not be read; the first is in row 1 (")

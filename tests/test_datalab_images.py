@@ -14,7 +14,8 @@ from image_problems import CHECKS, CLOSE, evidence_of, picture, textured  # noqa
 
 from fastcl.datalab.checks.blurry import blurry  # noqa: E402
 from fastcl.datalab.checks.dark import dark  # noqa: E402
-from fastcl.datalab.checks.light import light  # noqa: E402
+from fastcl.datalab.checks.grayscale import grayscale  # noqa: E402
+from fastcl.datalab.checks.low_information import low_information  # noqa: E402
 from fastcl.datalab.checks.odd_size import odd_size  # noqa: E402
 from fastcl.datalab.checks.spurious_correlations import _folds, spurious_correlations  # noqa: E402
 from fastcl.datalab.images import ImageProperties  # noqa: E402
@@ -117,15 +118,22 @@ def test_s36_a_usual_issue_keeps_its_columns_and_leaves_the_summary(n_dark: int,
 @pytest.mark.parametrize(
     ("find", "options"),
     [
+        *[(find, {"threshold": 5}) for find in (*CHECKS, spurious_correlations) if find is not grayscale],
+        *[(find, {"max_prevalence": 2}) for find in CHECKS],
         (dark, {"threshold": -1}),
+        (dark, {"threshold": float("nan")}),
         (odd_size, {"iqr_factor": -1}),
         (blurry, {"color_threshold": "a"}),
-        (light, {"max_prevalence": 2}),
+        (blurry, {"color_threshold": 1.1}),
+        (blurry, {"normalizing_factor": -1}),
+        (low_information, {"normalizing_factor": -1}),
     ],
 )
-def test_check_rejects_bad_options(find: Any, options: dict[str, Any]) -> None:
-    with pytest.raises((ValueError, TypeError), match=next(iter(options))):
-        find(evidence_of([picture("RGB")]), **options)
+def test_check_rejects_bad_options_before_images_are_measured(find: Any, options: dict[str, Any]) -> None:
+    evidence = evidence_of([picture("RGB")] * 2, [0, 1])
+    with pytest.raises((ValueError, TypeError), match=f"`{next(iter(options))}` must"):
+        find(evidence, **options)
+    assert not evidence.made
 
 
 # -- spurious correlations

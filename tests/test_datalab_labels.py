@@ -213,9 +213,11 @@ def test_class_names_are_the_order() -> None:
         ([None, None], {}, ValueError, r"`labels` must hold a label for some rows; got none for any\."),
         ([NAN, NAN], {}, ValueError, r"label for some rows"),
         (pa.nulls(3), {}, ValueError, r"label for some rows"),
-        ([["a"], ["b"]], {}, TypeError, r"`labels` must hold one value a row"),
-        (pa.array([["a"]]), {}, TypeError, r"`labels` must hold one value a row; got a column of type list"),
-        (np.zeros((2, 2)), {}, ValueError, r"`labels` must have shape \(n_samples,\); got shape \(2, 2\)"),
+        ([["a"], ["b"]], {}, TypeError, r"`labels` must hold one value a row; .* several classes, pass task='multila"),
+        (["a", {"b"}], {}, TypeError, r"one value a row; .* If a row may have several classes, pass task='multilabel'"),
+        ([1, [2]], {}, ValueError, r"must be an array; .* If a row may have several classes, pass task='multilabel'"),
+        (pa.array([["a"]]), {}, TypeError, r"one value a row; got a column of type list.* pass task='multilabel'"),
+        (np.zeros((2, 2)), {}, ValueError, r"\(n_samples,\); got shape \(2, 2\). If .* pass task='multilabel'"),
         (["a", "x", "x"], {"class_names": ["a", "b"]}, ValueError, r"names 'a', 'b'; got 'x' in row 1 \(2 such"),
         ([0, 2], {"class_names": ["a", "b"]}, ValueError, r"the 2 classes named, as indices from 0; got 2 in row 1"),
         ([0, -1], {"class_names": ["a", "b"]}, ValueError, r"got -1 in row 1"),
@@ -227,6 +229,59 @@ def test_class_names_are_the_order() -> None:
 def test_class_labels_rejects(column: Any, options: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         class_labels(column, **options)
+
+
+@pytest.mark.parametrize("make", [list, np.array, pd.Series, pl.Series, lambda values: [None, *values]])
+def test_class_labels_rejects_quantities(make: Callable[[Any], Any]) -> None:
+    values = (np.random.default_rng(0).integers(0, 1000, 60) + 0.25).tolist()
+    with pytest.raises(ValueError, match=r"got 5\d different numbers in 60 rows, .* pass task='regression'"):
+        class_labels(make(values))
+
+
+@pytest.mark.parametrize(
+    ("values", "options"),
+    [
+        (np.arange(19) + 0.5, {}),
+        (np.repeat(np.arange(30) + 0.5, 2), {}),
+        (np.arange(60), {}),
+        (np.arange(60.0), {}),
+        ([str(i + 0.5) for i in range(60)], {}),
+        (np.arange(60) + 0.5, {"class_names": np.arange(60) + 0.5}),
+        (np.arange(60) + 0.5, {"declared": np.arange(60) + 0.5}),
+        (pd.Categorical(np.arange(60) + 0.5), {}),
+    ],
+)
+def test_class_labels_are_numbers_that_repeat_or_are_whole_or_listed(values: Any, options: dict[str, Any]) -> None:
+    assert class_labels(values, **options).names.size == len(set(values))
+
+
+@pytest.mark.parametrize(
+    ("read", "column", "options"),
+    [
+        (class_labels, ["a", 1], {}),
+        (class_labels, [None], {}),
+        (class_labels, [["a"]], {}),
+        (class_labels, np.zeros((2, 2)), {}),
+        (class_labels, np.arange(60) + 0.5, {}),
+        (class_labels, ["a"], {"class_names": ["b"]}),
+        (class_labels, [2], {"class_names": ["a", "b"]}),
+        (number_labels, ["a"], {}),
+        (number_labels, [None], {}),
+        (number_labels, [[1, 2]], {}),
+        (number_labels, [float("inf"), None], {}),
+        (set_labels, ["a"], {}),
+        (set_labels, [{"a": 1}], {}),
+        (set_labels, [None], {}),
+        (set_labels, [[None]], {}),
+        (set_labels, [[[1]]], {}),
+        (set_labels, [[0, 1, 0]], {}),
+        (set_labels, [["a", 1]], {}),
+        (set_labels, [["a"]], {"class_names": ["b"]}),
+    ],
+)
+def test_errors_name_the_column(read: Callable[..., Any], column: Any, options: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"^`species` must "):
+        read(column, name="species", **options)
 
 
 def names_of(labels: Any) -> list[Any]:
@@ -420,8 +475,58 @@ def test_sets_find_their_columns() -> None:
         ([["a"], [1]], {}, TypeError, r"all of one kind; got numbers, str"),
         ([["a"], ["x"]], {"class_names": ["a"]}, ValueError, r"among the class names 'a'; got 'x'"),
         (np.array([[0, 3]]), {}, ValueError, r"only 0 and 1"),
+        ([[1], [[2], [3]]], {}, TypeError, r"hold class indices or names in each row; got a list within row 1\."),
+        (pl.Series([[[1]], [[2], [3]]]), {}, TypeError, r"got a list within row 0"),
+        (np.zeros((3, 2, 2)), {}, TypeError, r"got a list within row 0"),
+        ([["a"], [], ["b", {"c": 1}]], {}, TypeError, r"got a dict within row 2"),
     ],
 )
 def test_set_labels_rejects(column: Any, options: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         set_labels(column, **options)
+
+
+#: Rows of 0 and 1 that are no sets: some hold one of them twice.
+MATRICES = {
+    "three columns": [[0, 1, 0], [1, 0, 1]],
+    "two columns": [[0, 1], [1, 1]],
+    "zeros": [[0, 0], [0, 0]],
+    "floats": [[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]],
+}
+
+
+@pytest.mark.parametrize("container", ["lists", "tuples", "arrays", "pandas", "polars", "arrow", "arrow chunks"])
+@pytest.mark.parametrize("kind", MATRICES)
+def test_set_labels_rejects_lists_that_are_rows_of_a_matrix(kind: str, container: str) -> None:
+    rows = MATRICES[kind]
+    with pytest.raises(ValueError, match=rf"got rows of {len(rows[0])} zeros and ones. That looks like an indicator"):
+        set_labels(SET_CONTAINERS[container](rows))
+    with pytest.raises(ValueError, match="looks like an indicator matrix"):
+        set_labels([None, *rows, None])
+    matrix = set_labels(np.array(rows))
+    assert matrix.sets.indicators().tolist() == rows
+
+
+@pytest.mark.parametrize("container", ["lists", "tuples", "arrays", "pandas", "polars", "arrow"])
+def test_set_labels_rejects_rows_of_booleans(container: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"got rows of booleans. That looks like an indicator matrix: list the classes"
+    ):
+        set_labels(SET_CONTAINERS[container]([[True, False], [False, True]]))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[0], [1], [0]],
+        [[0, 1], [1, 0]],
+        [[0, 1], [0]],
+        [[0, 1, 1], [0]],
+        [[0, 1, 2], [1, 1, 0]],
+        [[], [0, 1]],
+        [[], []],
+    ],
+    ids=str,
+)
+def test_set_labels_takes_rows_of_zeros_and_ones_that_can_be_sets(rows: list[list[int]]) -> None:
+    assert set_labels(rows).given.tolist() == [sorted(set(row)) for row in rows]

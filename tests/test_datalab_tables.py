@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import OrderedDict
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -15,9 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from fastcl import Datalab
 from fastcl.datalab.data.columns import column_array
 from fastcl.datalab.data.fingerprint import BLOCK_ROWS
+from fastcl.datalab.data.labels import class_labels, number_labels
 from fastcl.datalab.data.tables import Table, open_table
+from fastcl.engine.tables.text import CsvTable
 
 datasets = pytest.importorskip("datasets")
 
@@ -296,6 +300,70 @@ def test_csv_labels_stay_as_written(tmp_path: Path) -> None:
     assert open_table(str(tabs)).fingerprint() == table.fingerprint()
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "text,label\nhello, world,pos\nok fine,neg\n",
+            "header, 2; got 3 in line 2 of 'rows.csv'. Put texts that hold",
+        ),
+        ("text,label\nok fine,neg\n\nhello, world,pos,x\n", "header, 2; got 4 in line 4 of 'rows.csv'. Put"),
+        ('text,label\n"a\nb",neg\n"c\nd",pos\ne,f,pos', "header, 2; got 3 in line 6 of"),
+        ("a,b\n1,2,\n3,4,\n", "header, 2; got 3 in line 2 of"),
+        ("a,b\n" + "1,2\n" * 5_000 + "1,2,3\n" + "1,2\n" * 5_000, "got 3 in line 5,002 of"),
+        ("a;b\n1,5;2\n", "header, 1; got 2 in line 2 of 'rows.csv'. The separator seems to be ';'."),
+        ("\n", "be a complete CSV file"),
+    ],
+)
+def test_csv_with_longer_rows_than_header_is_rejected(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "rows.csv").write_text(text)
+    for read in (
+        lambda path: open_table(path).array("a"),
+        lambda path: CsvTable("data", path).read_probabilities(None),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            read(tmp_path / "rows.csv")
+
+
+def test_csv_with_shorter_rows_than_header_misses_values(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text('\n"a, b",c\n1\n"x, y",2\n\n')
+    assert open_table(tmp_path / "rows.csv").array("a, b").tolist() == ["1", "x, y"]
+    np.testing.assert_array_equal(open_table(tmp_path / "rows.csv").array("c"), [np.nan, 2])
+
+
+def test_csv_numbers_are_missing_in_words_and_classes_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("x,y,z\n0,1.5,1\n1,NA,2\n2,2,many\n")
+    table = open_table(path)
+    np.testing.assert_array_equal(table.number_column("y"), [1.5, np.nan, 2])
+    assert table.label_column("y").tolist() == ["1.5", "NA", "2"]
+    with pytest.raises(TypeError, match=r"`labels` must hold real numbers; got 'many' in column 'z', row 2\."):
+        table.number_column("z")
+    assert open_table({"y": ["1", "2"]}).number_column("y") == ["1", "2"]
+
+
+def test_columns_of_other_separators_are_named(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("t;y\na;1\n")
+    with pytest.raises(ValueError, match=r"Its one column is 't;y': the separator seems to be ';'\."):
+        open_table(tmp_path / "rows.csv").label_column("y")
+    with pytest.raises(ValueError, match=r"Did you mean 'y;t'\?"):
+        open_table({"y;t": [1]}).column("y;")
+
+
+@pytest.mark.parametrize("kind", ["Int64", "Float64", "boolean", "string", "category"])
+def test_arrays_of_pandas_are_columns(kind: str) -> None:
+    values: list[Any] = {"string": ["a", None], "boolean": [True, None]}.get(kind, [1, None]) * 30
+    array = pd.array(values, dtype=kind)
+    table, frame = open_table({"y": array}), open_table(pd.DataFrame({"y": array}))
+    assert as_plain(table.array("y")) == as_plain(frame.array("y")) == values
+    assert table.fingerprint() == frame.fingerprint()
+    found, expected = class_labels(table.column("y")), class_labels(frame.column("y"))
+    assert found.is_labeled.tolist() == [True, False] * 30
+    assert found.names.tolist() == expected.names.tolist()
+    if kind in ("Int64", "Float64"):
+        np.testing.assert_array_equal(number_labels(table.column("y")).values, [1, np.nan] * 30)
+
+
 def test_csv_is_the_table_that_was_written(tmp_path: Path) -> None:
     columns = {name: COLUMNS[name] for name in ("number", "share", "flag")} | {"text": ["a", "b c", 'q"', "é", "z"]}
     pd.DataFrame(columns).to_csv(tmp_path / "rows.csv", index=False)
@@ -345,7 +413,8 @@ def test_answers_come_in_the_library_of_the_table(kind: str, tmp_path: Path) -> 
         ([], r"at least one column; got none"),
         ({"a": []}, r"at least one row; got none"),
         (pd.DataFrame({"a": []}), r"at least one row; got none"),
-        (pd.DataFrame([[1, 2]], columns=["a", "a"]), r"`data` must have each column once"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), r"`data` must have each column once; got 'a' 2 times"),
+        (pa.table([[1], [2], [3]], ["a", "b", "b"]), r"`data` must have each column once; got 'b' 2 times"),
         ({"a": "text"}, r"`data` must hold a column for 'a'; got one str"),
         ({"a": 3}, r"`data` must hold a column for 'a'; got an object of type int"),
         ({"a": pd.DataFrame({"b": [1]})}, r"`data` must hold a column for 'a'; got one DataFrame"),
@@ -353,6 +422,10 @@ def test_answers_come_in_the_library_of_the_table(kind: str, tmp_path: Path) -> 
         (np.ones((2, 2)), r"`data` must be a dict of columns, .* or a path; got ndarray"),
         (pd.Series([1]), r"got Series"),
         (3, r"got int"),
+        (None, r"got NoneType"),
+        ("https://host/rows.csv", r"be a file on this machine; got 'https://host/rows.csv'\. Download it first\."),
+        (Path("s3://bucket/rows.csv"), r"be a file on this machine; got 's3:/bucket/rows.csv'"),
+        (Path(__file__).parent, r"be the path of a file; got the directory '"),
     ],
 )
 def test_open_table_rejects_what_is_no_table(data: Any, message: str) -> None:
@@ -374,6 +447,12 @@ def test_open_table_rejects_missing_and_foreign_files(tmp_path: Path) -> None:
         open_table("imdb")
     with pytest.raises(FileNotFoundError, match=r"existing file; got 'none.csv'\.$"):
         open_table("none.csv")
+    with pytest.raises(FileNotFoundError, match=r"existing file of type \.csv, .*; got 'none.xlsx'\.$"):
+        open_table("none.xlsx")
+    with pytest.raises(FileNotFoundError, match=r"got '-'\. Standard input is not read: write it to a file\.$"):
+        open_table("-")
+    with pytest.raises(FileNotFoundError, match=r"existing file; got ''\.$"):
+        open_table("")
     (tmp_path / "rows.xlsx").write_bytes(b"")
     with pytest.raises(ValueError, match=r"be a file of type \.csv, \.tsv, .*; got '.*rows.xlsx'"):
         open_table(tmp_path / "rows.xlsx")
@@ -426,3 +505,17 @@ def test_s21_fingerprint_is_of_contents(tmp_path: Path) -> None:
     reloaded = datasets.load_from_disk(str(tmp_path / "saved"))
     assert open_table(reloaded).fingerprint() == open_table(dataset).fingerprint()
     assert open_table(dataset.to_pandas()).fingerprint() == open_table(dataset).fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["10", "2", "", "10"], [2, 10]),
+        (["2.5", "10.25", "2.5"], [2.5, 10.25]),
+        (["1.1", "1.10"], ["1.1", "1.10"]),
+        (["7", "007"], ["007", "7"]),
+    ],
+)
+def test_csv_labels_that_are_numbers_are_sorted_as_numbers(tmp_path, cells, expected):
+    (tmp_path / "data.csv").write_text("y,x\n" + "".join(f"{cell},0\n" for cell in cells))
+    assert Datalab(tmp_path / "data.csv", label_name="y").class_names == expected

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from fastcl.cli import words
-from fastcl.cli.arguments import make_parser
+from fastcl.cli.arguments import make_parser, parse
 
 __all__ = ["main"]
 
@@ -30,10 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     >>> main(["audit", "nowhere.csv", "--label", "y", "--pred-probs", "p_*"])
     2
     """
-    parser = make_parser()
-    options = parser.parse_args(arguments)
+    options = parse(arguments)
     if options.command is None:
-        parser.print_help()
+        make_parser().print_help()
         return DONE
     try:
         with words.warnings_in_one_line(), words.terminated_like_interrupted():

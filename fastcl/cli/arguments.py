@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
+from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +13,9 @@ from typing import NamedTuple
 from fastcl import __version__
 
 TASKS = ("classification", "regression", "multilabel")
+
+#: What DATA may be, in words.
+DATA_TYPES = ".csv, .tsv, .jsonl, .json, .parquet, .txt or .npy"
 
 DESCRIPTION = """\
 Run every check that the inputs allow: wrong labels, outliers, copies, leaks
@@ -60,7 +65,10 @@ def parse_limit(text: str) -> Limit:
     if match is None:
         raise argparse.ArgumentTypeError(f"must be like 'label>2%' or 'outlier>20'; got {text!r}")
     check, sign, number, percent = match.groups()
-    return Limit(text.strip(), check, Fraction(number) / (100 if percent else 1), bool(percent), sign == ">=")
+    bound = Fraction(number) / (100 if percent else 1)
+    if percent and bound > 1:
+        raise argparse.ArgumentTypeError(f"must be a share of at most 100%; got {text!r}")
+    return Limit(text.strip(), check, bound, bool(percent), sign == ">=")
 
 
 def parse_names(text: str) -> list[str]:
@@ -68,10 +76,30 @@ def parse_names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")]
 
 
+def parse_directory(text: str) -> Path:
+    """Read the path of a directory."""
+    if not text:
+        raise argparse.ArgumentTypeError("must name a directory; got ''")
+    return Path(text)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read what was typed, or leave with 2, saying why and what an unknown option is near to."""
+    options, unknown = make_parser().parse_known_args(arguments)
+    if unknown:
+        known = [f"--{name.replace('_', '-')}" for name in vars(options).keys() - {"command", "data", "refuse"}]
+        wrong = next((text for text in unknown if text.startswith("-")), "").partition("=")[0]
+        near = get_close_matches(wrong, sorted(known), n=1)
+        hint = f". Did you mean {near[0]}?" if near else ""
+        options.refuse(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+    return options
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line; the result holds `command`, None if none was typed."""
     parser = argparse.ArgumentParser(prog="fastcl", description="Find what is wrong in data of any size.")
     parser.add_argument("--version", action="version", version=f"fastcl {__version__}")
+    parser.set_defaults(refuse=parser.error)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_audit(commands)
     commands.add_parser("doctor", help="print versions, threads and cache directory")
@@ -90,7 +118,7 @@ def _add_audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    audit.add_argument("data", metavar="DATA", type=Path, nargs="?", help=".csv, .tsv, .jsonl, .parquet or .npy file")
+    audit.add_argument("data", metavar="DATA", nargs="?", help=f"{DATA_TYPES} file")
     audit.add_argument("--demo", action="store_true", help="find label errors among handwritten digits, with pictures")
     _add_inputs(audit.add_argument_group("what to read"))
     _add_search(audit.add_argument_group("what to look for"))
@@ -104,8 +132,8 @@ def _add_inputs(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--pred-probs",
         metavar="FILE|COLS",
-        help="out-of-sample predicted probabilities: a file of one of the types above, or columns of DATA, one a "
-        "class (names, comma separated, or patterns like 'p_*') or one of lists; columns are matched to labels by "
+        help="out-of-sample predicted probabilities: a file of numbers of one of these types, or columns of DATA, one "
+        "a class (names, comma separated, or patterns like 'p_*') or one of lists; columns are matched to labels by "
         "name, less what all of them begin or end with. For --task regression one column of predictions",
     )
     group.add_argument(
@@ -146,7 +174,9 @@ def _add_labels(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_outputs(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--out", metavar="DIR", type=Path, help="where files go (fastcl-audit; fastcl-demo for --demo)")
+    group.add_argument(
+        "--out", metavar="DIR", type=parse_directory, help="where files go (fastcl-audit; fastcl-demo for --demo)"
+    )
     group.add_argument("--top", metavar="N", type=int, default=5, help="rows to show of each check, worst first (5)")
     group.add_argument("--verbosity", type=int, choices=range(5), default=1, help="how much the report says (1)")
     group.add_argument(

@@ -5,21 +5,25 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from os.path import isfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastcl.cli import words
-from fastcl.cli.arguments import Limit
+from fastcl.cli.arguments import DATA_TYPES, Limit
 from fastcl.cli.cache import tell_if_cold, warn_if_not_used
+from fastcl.cli.data import TYPES
+from fastcl.cli.destination import OF_AUDIT, refuse_losses
 from fastcl.cli.inputs import Asked, Inputs, open_inputs
 from fastcl.cli.plan import label_options, plan
-from fastcl.cli.results import refuse_foreign_lab, report_text, tell_files, write_audit
+from fastcl.cli.results import report_text, tell_files, write_audit
 from fastcl.cli.worklist import worklist_of
 from fastcl.core.errors import check_number, sentence
 from fastcl.datalab import Datalab
 from fastcl.datalab.audit import require_check
 from fastcl.datalab.reporting.report import WIDTH
+from fastcl.engine.files import require_file
 from fastcl.engine.threads import resolve_n_jobs
 from fastcl.report.summary import percent
 from fastcl.review.outputs import open_outputs
@@ -41,18 +45,21 @@ def run(options: Namespace) -> int:
 
         return run_demo(options)
     warn_if_not_used()
-    with open_outputs(options.out or Path("fastcl-audit")) as outputs:
-        refuse_foreign_lab(outputs.destination)
-        with TemporaryDirectory(prefix=".fastcl-", dir=outputs.destination, ignore_cleanup_errors=True) as scratch:
-            inputs = _open(options, Path(scratch))
-            tell_if_cold(options.quiet)
-            lab = _audit(options, inputs)
-            worklist = worklist_of(lab, inputs.pred_probs)
-            report = report_text(lab, worklist, options.top, options.verbosity, width=WIDTH)
-            written = write_audit(outputs, lab, worklist, report, inputs.files, _parameters(options, inputs))
+    destination = options.out or Path("fastcl-audit")
+    refuse_losses(destination, OF_AUDIT, _files(options))
+    with (
+        open_outputs(destination) as outputs,
+        TemporaryDirectory(prefix=".fastcl-", dir=destination, ignore_cleanup_errors=True) as scratch,
+    ):
+        inputs = _open(options, Path(scratch))
+        tell_if_cold(options.quiet)
+        lab = _audit(options, inputs)
+        worklist = worklist_of(lab, inputs.pred_probs)
+        report = report_text(lab, worklist, options.top, options.verbosity, width=WIDTH)
+        written = write_audit(outputs, lab, worklist, report, inputs.files, _parameters(options, inputs))
     if not options.quiet:
         words.data(report_text(lab, worklist, options.top, options.verbosity))
-        tell_files(outputs.destination, written)
+        tell_files(destination, written)
     if _tell_failed(options, lab):
         return NOT_DONE
     return judge(options.fail_on, {name: one.num_issues for name, one in lab._findings.items()}, len(lab))
@@ -78,12 +85,14 @@ def _check(options: Namespace) -> None:
     if options.demo and any(limit.check != "label" for limit in options.fail_on):
         options.refuse("--demo looks for wrong labels only: --fail-on must be like 'label>2%'")
     if not options.demo and options.data is None:
-        options.refuse("DATA is missing: a .csv, .tsv, .jsonl, .parquet or .npy file, or --demo")
+        options.refuse(f"DATA is missing: a {DATA_TYPES} file, or --demo")
     for name in options.checks or ():
         require_check(options.task, name)
     label_options(options)
     check_number("top", options.top, 0, whole=True)
     resolve_n_jobs(options.jobs)
+    if not options.demo:
+        require_file("data", options.data, TYPES)
 
 
 def _option(name: str) -> str:
@@ -92,15 +101,20 @@ def _option(name: str) -> str:
 
 def _open(options: Namespace, scratch: Path) -> Inputs:
     typed = {name: getattr(options, name) for name in Asked._fields}
-    for path in (options.data, options.pred_probs, options.features):
+    for path in _files(options):
         _tell_if_large(options, path)
-    return open_inputs(Asked(**typed), scratch)
+    return open_inputs(Asked(**typed | {"data": Path(options.data)}), scratch)
 
 
-def _tell_if_large(options: Namespace, typed: str | Path | None) -> None:
+def _files(options: Namespace) -> list[Path]:
+    """Return the files that were typed; columns may be called like files that are not read."""
+    typed = filter(None, (options.data, options.pred_probs, options.features))
+    return [Path(path) for path in typed if isfile(path)]
+
+
+def _tell_if_large(options: Namespace, path: Path) -> None:
     """Say that a file is being read, if that takes long."""
-    path = None if typed is None or options.quiet else Path(typed)
-    if path is not None and path.suffix != ".npy" and path.is_file() and path.stat().st_size > LARGE:
+    if not options.quiet and path.suffix != ".npy" and path.stat().st_size > LARGE:
         words.note(f"reading {path.name} ({path.stat().st_size / 1e6:,.0f} MB)")
 
 

@@ -11,11 +11,14 @@ from typing import Any
 from fastcl.core.arrays import is_missing
 from fastcl.core.errors import sentence
 from fastcl.datalab.data.columns import column_array
-from fastcl.datalab.data.formats import Columns
+from fastcl.datalab.data.formats import FILES, Columns
 from fastcl.datalab.data.tables import Table, open_table
 from fastcl.engine.files import open_npy
 from fastcl.engine.tables.table import whole_numbers
 from fastcl.engine.tables.text import WHOLE_NUMBER
+
+#: What DATA may be.
+TYPES = (*FILES, ".npy")
 
 #: What the column of a plain array is called.
 PLAIN = "label"
@@ -58,14 +61,23 @@ class PlainArray(Columns):
     """The labels in a file that holds nothing else, and no name for them."""
 
 
-def open_data(path: Path) -> Table:
+def open_data(path: Path, task: str) -> Table:
     """Return the table in a file, also in one of arrays: its fields, or its labels."""
     if path.suffix.lower() != ".npy":
         return open_table(path)
     array = open_npy("data", path)
     if array.dtype.names is None:
+        _refuse_no_labels(array, task)
         return PlainArray({PLAIN: array}, path)
     return Columns({name: array[name] for name in array.dtype.names}, path)
+
+
+def _refuse_no_labels(array: Any, task: str) -> None:
+    """Raise ValueError if an array cannot be one label a row."""
+    if array.ndim != (2 if task == "multilabel" else 1):
+        rule = "hold one label a row, or one flag for each class" if task == "multilabel" else "hold one label a row"
+        got, fix = f"an array of shape {array.shape}", "Numbers belong to --pred-probs or --features."
+        raise ValueError(sentence("data", f"{rule} if it is a .npy file without fields", got, fix))
 
 
 def read_labels(path: Path, table: Table, name: str, task: str) -> Any:
@@ -75,7 +87,7 @@ def read_labels(path: Path, table: Table, name: str, task: str) -> Any:
     integers. A set of classes is a list, in a cell of text its classes one after the other, see `as_sets`.
     """
     if task == "regression":
-        return table.column(name)
+        return table.number_column(name)
     column = table.label_column(name)
     if task == "multilabel":
         return as_sets(column) if path.suffix.lower() in TEXT else column

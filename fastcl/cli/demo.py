@@ -14,6 +14,7 @@ from typing import TextIO
 from fastcl.cli import words
 from fastcl.cli.audit import judge
 from fastcl.cli.cache import tell_if_cold, warn_if_not_used
+from fastcl.cli.destination import OF_DEMO, PAGE, refuse_losses
 from fastcl.cli.results import tell_files
 from fastcl.report.demo import N_FOLDS, PLANTED_SHARE, SEED, Digit, Trial, audit_digits, fingerprint_digits
 from fastcl.report.demo_page import demo_page
@@ -21,8 +22,6 @@ from fastcl.report.pictures import BLOCKS, Picture, gallery
 from fastcl.report.summary import percent, score_text
 from fastcl.review.outputs import open_outputs
 from fastcl.review.results import write_results
-
-PAGE = "demo.html"
 
 #: How many pictures of each kind: two rows and one of a terminal of 80 columns.
 N_PLANTED, N_PUBLISHED = 8, 4
@@ -32,7 +31,9 @@ WIDTH = 80
 def run(options: Namespace) -> int:
     """Run the demo and return its exit code."""
     warn_if_not_used()
-    with open_outputs(options.out or Path("fastcl-demo")) as outputs:
+    destination = options.out or Path("fastcl-demo")
+    refuse_losses(destination, OF_DEMO)
+    with open_outputs(destination) as outputs:
         tell_if_cold(options.quiet)
         published, planted = audit_digits(options.jobs)
         outputs.path(PAGE).write_text(demo_page(published, planted), encoding="utf-8", newline="\n")
@@ -41,8 +42,8 @@ def run(options: Namespace) -> int:
         outputs.publish()
     if not options.quiet:
         words.data(tell(published, planted))
-        tell_files(outputs.destination, [*written, PAGE])
-        words.note(f"look at {outputs.destination / PAGE} in a browser")
+        tell_files(destination, [*written, PAGE])
+        words.note(f"look at {destination / PAGE} in a browser")
     return judge(options.fail_on, {"label": len(published.worklist)}, len(published.labels))
 
 

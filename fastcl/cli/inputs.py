@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from os.path import exists
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,9 @@ from fastcl.cli.data import PLAIN, Data, PlainArray, open_data, read_labels
 from fastcl.cli.numbers import from_columns, from_file
 from fastcl.core.errors import sentence
 from fastcl.datalab.data.tables import Table
+from fastcl.engine.files import require_file
 from fastcl.engine.tables import FORMATS, Probabilities, choose_columns, require_column
+from fastcl.engine.tables.table import which_columns
 
 
 class Asked(NamedTuple):
@@ -44,7 +47,7 @@ class Inputs:
 
 def open_inputs(asked: Asked, scratch: Path) -> Inputs:
     """Read the labels and open everything else; `scratch` is a directory for temporary files."""
-    file = _File(asked, open_data(asked.data), scratch)
+    file = _File(asked, open_data(asked.data, asked.task), scratch)
     label = file.label()
     file.require_columns()
     pred_probs, features = file.numbers("pred_probs", label), file.numbers("features", label)
@@ -88,7 +91,7 @@ class _File:
         wanted = self.asked.label
         if not self.names:
             if wanted is not None:
-                fix = "It is one array without names."
+                fix = which_columns(wanted, self.names)
                 raise ValueError(sentence("labels", f"be left out for {self.path.name!r}", repr(wanted), fix))
             return PLAIN
         if wanted is not None:
@@ -109,8 +112,8 @@ class _File:
         if typed is None:
             return Probabilities(None, None)
         if self._is_file(typed):
-            self.files[name] = Path(typed)
-            found = from_file(name, Path(typed), label, self.scratch)
+            self.files[name] = path = require_file(name, typed, FORMATS)
+            found = from_file(name, path, label, self.scratch)
         else:
             columns = choose_columns(name, self, typed, without=label)  # type: ignore[arg-type]  # as above
             if not columns:
@@ -125,7 +128,7 @@ class _File:
         """Tell whether a file is meant: where nothing is a column, or what looks like a path or is one."""
         if typed in self.names:
             return False
-        return not self.names or Path(typed).suffix.lower() in FORMATS or Path(typed).is_file()
+        return not self.names or Path(typed).suffix.lower() in FORMATS or exists(typed)
 
 
 def _check_one_a_class(probabilities: Probabilities) -> None:

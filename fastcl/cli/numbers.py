@@ -18,6 +18,7 @@ from fastcl.datalab.data.columns import column_array
 from fastcl.datalab.data.tables import Table
 from fastcl.engine.files import ColumnsOf, open_npy, parquet_file
 from fastcl.engine.tables import Probabilities, open_table
+from fastcl.engine.tables.table import first_text
 
 PARQUET = (".parquet", ".pq")
 
@@ -92,7 +93,4 @@ def _first_other(column: str, values: npt.NDArray[Any]) -> str:
 
     if isinstance(values.flat[0], (list, tuple, np.ndarray)):
         return f"lists of different lengths, or not of numbers, in column {column!r}"
-    texts = pd.Series(values.astype(object))
-    is_other = pd.to_numeric(texts, errors="coerce").isna() & texts.notna()
-    row = int(is_other.to_numpy().argmax())
-    return f"{texts.iloc[row]!r} in column {column!r}, row {row:,}"
+    return first_text(pd.Series(values.astype(object), name=column)) or f"values of type {values.dtype} in {column!r}"

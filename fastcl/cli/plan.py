@@ -39,8 +39,11 @@ def plan(options: Namespace, inputs: Inputs) -> dict[str, dict[str, Any]]:
     usual = [name for name, one in known_checks(options.task).items() if one.default and one.can_run(there)]
     names = options.checks or usual
     if not names:
-        fix = "Bring --label, --pred-probs, --features, --text or --image."
-        raise ValueError(f"No check can run on DATA alone. {fix}")
+        lacking = [
+            name for name in ("label", "pred_probs", "features", "text", "image") if getattr(options, name) is None
+        ]
+        fix = f"Bring {', '.join(f'--{name}' for name in lacking)}.".replace("_", "-")
+        raise ValueError(f"No check can run on what was given. {fix}")
     return {name: label_options(options) if name == "label" else {} for name in names}
 
 

@@ -10,18 +10,15 @@ from typing import Any
 import numpy as np
 
 from fastcl.cli import words
-from fastcl.core.errors import sentence
+from fastcl.cli.destination import ISSUES_CSV, ISSUES_PARQUET, LAB, REPORT
 from fastcl.datalab import Datalab
 from fastcl.datalab.reporting.report import Hints
 from fastcl.datalab.reporting.report import report as report_of
-from fastcl.datalab.saving.files import ABOUT
 from fastcl.report.summary import summarise
 from fastcl.review.manifest import fingerprint
 from fastcl.review.outputs import Outputs
 from fastcl.review.results import CSV, MANIFEST, PARQUET, write_results
 from fastcl.review.worklist import Worklist
-
-REPORT, ISSUES_CSV, ISSUES_PARQUET, LAB = "report.txt", "issues.csv", "issues.parquet", "lab"
 
 IN_FILES = Hints(
     rows=f"{ISSUES_CSV} has flags and scores of all rows.", measurements=f"{ISSUES_CSV} has what they measured."
@@ -55,13 +52,6 @@ def write_audit(
     written += _save(lab, outputs.destination / LAB)
     outputs.publish()
     return written
-
-
-def refuse_foreign_lab(directory: Path) -> None:
-    """Raise FileExistsError, before hours of work, if something else lies where the audit is to be saved."""
-    place = directory / LAB
-    if place.exists() and not (place / ABOUT).is_file():
-        raise FileExistsError(sentence("out", f"have no other {LAB!r} than that of an audit", repr(str(place))))
 
 
 def tell_files(directory: Path, written: list[str]) -> None:

@@ -22,6 +22,7 @@ OPTIONS = {
     "`frac_noise`": "--frac-noise",
     "`min_examples_per_class`": "--min-examples",
     "`n_jobs`": "--jobs",
+    "be None, -1 or a positive integer": "be at least 1, or -1 for all usable CPUs",
     "`out`": "--out",
     "`features`": "--features",
     "`text`": "--text",

@@ -246,7 +246,7 @@ def _checked(
     values: npt.NDArray[Any], members: list[Any], offsets: npt.NDArray[np.int64], n_classes: int
 ) -> npt.NDArray[np.int64]:
     """Return numbers that are class indices, or raise."""
-    if _are_rows_of_a_matrix(values, offsets, n_classes):
+    if are_rows_of_a_matrix(values, offsets, n_classes):
         raise _looks_like_a_matrix(f"rows of {n_classes} zeros and ones")
     if values.dtype.kind == "f":
         _refuse(np.trunc(values) != values, offsets, members, "be whole numbers")
@@ -255,7 +255,7 @@ def _checked(
     return values.astype(np.int64, copy=False)
 
 
-def _are_rows_of_a_matrix(values: npt.NDArray[Any], offsets: npt.NDArray[np.int64], n_classes: int) -> bool:
+def are_rows_of_a_matrix(values: npt.NDArray[Any], offsets: npt.NDArray[np.int64], n_classes: int) -> bool:
     """Tell whether every row holds n_classes zeros and ones, and some row cannot be a set of class indices."""
     if not values.size or (np.diff(offsets) != n_classes).any() or not ((values == 0) | (values == 1)).all():
         return False

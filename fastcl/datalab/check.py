@@ -107,7 +107,7 @@ class Check:
     @property
     def is_own(self) -> bool:
         """Whether it came with fastcl."""
-        return self.find.__module__.startswith("fastcl.")
+        return str(self.find.__module__).startswith("fastcl.")
 
     @property
     def description(self) -> str:

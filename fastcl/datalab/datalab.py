@@ -572,12 +572,13 @@ class Datalab:
 def _read_labels(
     table: Table, name: str, task: str, class_names: Sequence[Hashable] | None
 ) -> ClassLabels | NumberLabels | SetLabels:
-    column = table.label_column(name)
+    called = f"data[{name!r}]"
     if task == "regression":
-        return number_labels(column)
+        return number_labels(table.number_column(name), name=called)
+    column = table.label_column(name)
     if task == "multilabel":
-        return set_labels(column, class_names or table.declared_classes(name))
-    return class_labels(column, table.declared_classes(name), class_names)
+        return set_labels(column, class_names or table.declared_classes(name), name=called)
+    return class_labels(column, table.declared_classes(name), class_names, name=called)
 
 
 def _with_own(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

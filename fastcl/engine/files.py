@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+import re
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
+from os.path import isdir, isfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ from fastcl.engine.blocks import BLOCK_BYTES, Piece, Source, array_pieces, open_
 LISTS = ("list", "large_list", "fixed_size_list")
 FLOATS = frozenset({"halffloat", "float", "double"})
 
+#: How an address on a network begins; of its two slashes `Path` keeps one.
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
 
 @dataclass(frozen=True)
 class ColumnsOf(PathLike[str]):
@@ -30,6 +35,32 @@ class ColumnsOf(PathLike[str]):
 
     def __fspath__(self) -> str:
         return fspath(self.path)
+
+
+def require_file(name: str, path: str | PathLike[str], types: Collection[str] = (), hint: str = "") -> Path:
+    """Return the path of a file that is there, of one of `types` if any are given.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none; `hint` says where else to look.
+    ValueError
+        If the file is of another type, or a directory or an address on a network came.
+    """
+    text, place = fspath(path), Path(path)
+    foreign = f" of type {', '.join(types)}" if types and place.suffix.lower() not in types else ""
+    if text and isdir(place):
+        raise ValueError(sentence(name, "be the path of a file", f"the directory {text!r}"))
+    if isfile(place):  # unlike Path.is_file it also answers for what is too long for a name
+        if foreign:
+            raise ValueError(sentence(name, f"be a file{foreign}", repr(text)))
+        return place
+    if ADDRESS.match(text):
+        raise ValueError(sentence(name, "be a file on this machine", repr(text), "Download it first."))
+    if text == "-":
+        hint = "Standard input is not read: write it to a file."
+    rule = "be the path of an existing file" + (foreign if place.suffix else "")
+    raise FileNotFoundError(sentence(name, rule, repr(text), hint))
 
 
 def open_file(
@@ -56,8 +87,7 @@ def open_npy(name: str, path: str | PathLike[str]) -> npt.NDArray[Any]:
     if Path(path).suffix.lower() != ".npy":
         rule = "be an array, or the path of a .npy" + (" or .parquet file" if name == "pred_probs" else " file")
         raise ValueError(sentence(name, rule, repr(fspath(path))))
-    if not Path(path).is_file():
-        raise FileNotFoundError(sentence(name, "be the path of an existing file", repr(fspath(path))))
+    require_file(name, path)
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
@@ -100,8 +130,7 @@ def open_parquet(
 
 def parquet_file(name: str, path: str | PathLike[str]) -> Any:
     """Open a Parquet file; the caller closes it."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(sentence(name, "be the path of an existing file", repr(fspath(path))))
+    require_file(name, path)
     try:
         import pyarrow.parquet
     except ImportError as error:

@@ -37,10 +37,7 @@ def odd_size(
 
 def _score(size: npt.NDArray[np.float64], iqr_factor: float) -> tuple[npt.NDArray[np.float64], float]:
     """Return scores, and the threshold that flags what lies outside of usual sizes."""
-    known = size[~np.isnan(size)]
-    if not known.size:
-        return size, 0.5
-    q1, q3 = np.percentile(known, [25, 75])
+    q1, q3 = np.nanpercentile(size, [25, 75])
     low, high = q1 - iqr_factor * (q3 - q1), q3 + iqr_factor * (q3 - q1)
     middle, gap = (low + high) / 2, high - low
     return 1 - np.clip(np.abs(size - middle) / (gap or middle), 0, 1), 0.5 if gap else 1.0

@@ -33,9 +33,14 @@ class Classes:
 
 
 def name_classes(
-    encoded: Encoded, declared: Sequence[Hashable] | None, class_names: Sequence[Hashable] | None
+    encoded: Encoded,
+    declared: Sequence[Hashable] | None,
+    class_names: Sequence[Hashable] | None,
+    name: str = "labels",
 ) -> tuple[Classes, Places]:
     """Return the classes, and the place among them of each of the distinct labels; -1 if it stands for no label.
+
+    `name` is what errors call the labels.
 
     Raises
     ------
@@ -46,14 +51,14 @@ def name_classes(
     """
     labels = _plain_numbers(encoded)
     listed = _as_listed(class_names) if class_names is not None else declared
-    _refuse_mixture(labels)
+    _refuse_mixture(name, labels)
     if listed is None:
         names, places = _in_order(labels)
     elif labels and all(map(_is_index, labels)) and not any(map(is_number, listed)):
-        names, places = list(listed), _as_positions(encoded, labels, len(listed), class_names is None)
+        names, places = list(listed), _as_positions(name, encoded, labels, len(listed), class_names is None)
     else:
         names = list(listed) if class_names is not None else _sorted(listed)
-        places = _among(encoded, labels, names)
+        places = _among(name, encoded, labels, names)
     present = np.zeros(len(names), np.bool_)
     present[places[places >= 0]] = True
     return Classes(name_array(names) if names else np.empty(0, np.int64), present, listed is not None), places
@@ -90,12 +95,12 @@ def _plain_numbers(encoded: Encoded) -> list[Any]:
     return labels
 
 
-def _refuse_mixture(labels: list[Any]) -> None:
+def _refuse_mixture(name: str, labels: list[Any]) -> None:
     """Raise TypeError unless all labels are strings, all booleans, all numbers, or all of another type."""
     kinds = set(map(_kind, labels))
     if len(kinds) > 1:
         fix = "Convert the column to one of them, for instance to strings."
-        raise TypeError(sentence("labels", "be all of one kind", ", ".join(sorted(kinds)), fix))
+        raise TypeError(sentence(name, "be all of one kind", ", ".join(sorted(kinds)), fix))
 
 
 def _kind(label: Any) -> str:
@@ -116,6 +121,10 @@ def _as_listed(class_names: Any) -> list[Hashable]:
     if isinstance(class_names, (str, bytes, dict, set)) or not isinstance(class_names, Iterable):
         raise TypeError(sentence("class_names", "be a list or array of names", type(class_names).__name__))
     names = class_names.tolist() if hasattr(class_names, "tolist") else list(class_names)
+    if not names:
+        raise ValueError(sentence("class_names", "name at least one class", "none"))
+    if not all(isinstance(name, Hashable) for name in names):
+        raise TypeError(sentence("class_names", "hold names such as strings or integers", repr(names)))
     if len(set(names)) != len(names):
         twice = next(name for at, name in enumerate(names) if name in names[:at])
         raise ValueError(sentence("class_names", "name each class once", f"{twice!r} twice"))
@@ -138,29 +147,29 @@ def _in_order(labels: list[Any]) -> tuple[list[Any], Places]:
     return names, np.array([place_of[label] for label in labels], np.int32)
 
 
-def _as_positions(encoded: Encoded, labels: list[Any], n_names: int, may_be_unlabeled: bool) -> Places:
+def _as_positions(name: str, encoded: Encoded, labels: list[Any], n_names: int, may_be_unlabeled: bool) -> Places:
     """Return labels that are positions among names; Hugging Face writes -1 for no label."""
     lowest = -1 if may_be_unlabeled else 0
     places = [int(label) if lowest <= label < n_names else UNKNOWN for label in labels]
-    _refuse_unknown(encoded, labels, places, f"be among the {n_names:,} classes named, as indices from 0")
+    _refuse_unknown(name, encoded, labels, places, f"be among the {n_names:,} classes named, as indices from 0")
     return np.array(places, np.int32)
 
 
-def _among(encoded: Encoded, labels: list[Any], names: list[Any]) -> Places:
+def _among(name: str, encoded: Encoded, labels: list[Any], names: list[Any]) -> Places:
     """Return the place of each label among names."""
     place_of = {name: place for place, name in enumerate(names)}
     places = [place_of.get(label, UNKNOWN) for label in labels]
-    _refuse_unknown(encoded, labels, places, f"be among the class names {_shown(names)}")
+    _refuse_unknown(name, encoded, labels, places, f"be among the class names {_shown(names)}")
     return np.array(places, np.int32)
 
 
-def _refuse_unknown(encoded: Encoded, labels: list[Any], places: list[int], rule: str) -> None:
+def _refuse_unknown(name: str, encoded: Encoded, labels: list[Any], places: list[int], rule: str) -> None:
     """Raise ValueError if a label has no place, naming its first row."""
     unknown = np.array([*places, -1]) == UNKNOWN
     if unknown.any():
         rows = np.flatnonzero(unknown[encoded.codes])
         label = labels[encoded.codes[rows[0]]]
-        raise ValueError(sentence("labels", rule, f"{label!r} in row {rows[0]:,} ({rows.size:,} such rows)"))
+        raise ValueError(sentence(name, rule, f"{label!r} in row {rows[0]:,} ({rows.size:,} such rows)"))
 
 
 def _count_columns(names: npt.NDArray[Any], n_columns: int) -> bool:

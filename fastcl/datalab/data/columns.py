@@ -47,7 +47,7 @@ def column_array(name: str, column: Any) -> npt.NDArray[Any]:
     """
     if isinstance(column, np.ndarray) and not isinstance(column, np.ma.MaskedArray):
         return column
-    if is_arrow(column := as_arrow(column)):
+    if is_arrow(column := as_arrow(as_series(column))):
         return _array_of_arrow(column)
     if (series := as_narwhals(name, column)) is not None:
         return _unboxed(series.to_numpy())
@@ -58,6 +58,7 @@ def encode(name: str, column: Any) -> Encoded:
     """Return the codes of a column and its distinct values, as Python has them, in the order of their appearance."""
     import pandas as pd
 
+    column = as_series(column)
     if is_arrow(arrow := as_arrow(column)):
         return _encode_arrow(name, arrow)
     known = isinstance(column, (pd.Series, pd.Index, pd.Categorical))  # an array of some would take as long again
@@ -100,6 +101,14 @@ def as_arrow(column: Any) -> Any:
     elif str(getattr(column, "dtype", "")) in ("str", "string") and (pyarrow := sys.modules.get("pyarrow")):
         column = pyarrow.array(column, from_pandas=True)
     return _storage(column) if is_arrow(column) else column
+
+
+def as_series(column: Any) -> Any:
+    """Return an array of pandas' own as its column, which says what is missing; anything else as it is."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(column, pandas.api.extensions.ExtensionArray):
+        return column
+    return pandas.Series(column, copy=False)
 
 
 def is_dataset(data: Any) -> bool:

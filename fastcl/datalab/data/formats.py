@@ -7,19 +7,23 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
-from os import fspath
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 from fastcl.core.arrays import as_narwhals
 from fastcl.core.errors import sentence
 from fastcl.datalab.data.columns import dataset_column
-from fastcl.datalab.data.table import Table
-from fastcl.engine.files import parquet_file, read_parquet_column
+from fastcl.datalab.data.table import Table, require_once
+from fastcl.engine.files import parquet_file, read_parquet_column, require_file
+from fastcl.engine.tables.table import first_text
 from fastcl.engine.tables.text import CsvTable, JsonlTable
 
 #: What pandas calls an index without a name where it writes one into a file.
 UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
+
+#: What may be a data set of the Hugging Face Hub: its name, perhaps with that of its owner.
+NAME_ON_HUB = re.compile(r"\w[\w-]*(?:/[\w-]+)?")
 
 
 class Columns(Table):
@@ -111,8 +115,7 @@ class Parquet(Table):
         self._path = path
         with parquet_file("data", path) as file:
             names, n_rows = file.schema_arrow.names, file.metadata.num_rows
-        if len(set(names)) < len(names):
-            raise ValueError(sentence("data", "have each column once", f"one twice in {path.name!r}"))
+        require_once(names)
         names = [name for name in names if not UNNAMED_INDEX.fullmatch(name)]
         super().__init__(path, names, n_rows)
 
@@ -132,16 +135,20 @@ class Csv(Frame):
         self._require(name)
         return self._file.read(name, [])[0]
 
+    def number_column(self, name: Any) -> Any:
+        """Return labels that are numbers, or raise TypeError, naming the first that is none."""
+        column = self.column(name)
+        if column.dtype.kind not in "fiub" and (text := first_text(column)):
+            raise TypeError(sentence("labels", "hold real numbers", text))
+        return column
 
-def open_file(path: Path) -> Table:
+
+def open_file(path: str | PathLike[str]) -> Table:
     """Return the table in a file."""
-    opened = FILES.get(path.suffix.lower())
-    if not path.is_file():
-        fix = "" if opened else "Load data sets of the Hugging Face Hub with datasets.load_dataset(..., split=...)."
-        raise FileNotFoundError(sentence("data", "be the path of an existing file", repr(fspath(path)), fix))
-    if opened is None:
-        raise ValueError(sentence("data", f"be a file of type {', '.join(FILES)}", repr(fspath(path))))
-    return opened(path)
+    is_name = NAME_ON_HUB.fullmatch(fspath(path))
+    hint = "Load data sets of the Hugging Face Hub with datasets.load_dataset(..., split=...)." if is_name else ""
+    place = require_file("data", path, FILES, hint)
+    return FILES[place.suffix.lower()](place)
 
 
 def _open_lines(path: Path) -> Table:

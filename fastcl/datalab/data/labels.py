@@ -14,11 +14,14 @@ from fastcl.core.errors import sentence
 from fastcl.core.lazily import kept
 from fastcl.core.targets import as_targets
 from fastcl.datalab.data.class_order import Classes, columns_of_classes, name_classes
-from fastcl.datalab.data.columns import categories, column_array, encode
+from fastcl.datalab.data.columns import Encoded, categories, column_array, encode
 from fastcl.datalab.data.named import Named
 from fastcl.datalab.data.set_labels import SetLabels, set_labels
 
 __all__ = ["ClassLabels", "NumberLabels", "SetLabels", "class_labels", "number_labels", "set_labels"]
+
+#: Labels of which it can be told whether they repeat.
+ENOUGH_ROWS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +112,8 @@ def class_labels(
     column: Any,
     declared: Sequence[Hashable] | None = None,
     class_names: Sequence[Hashable] | None = None,
+    *,
+    name: str = "labels",
 ) -> ClassLabels:
     """Return the labels of a classification.
 
@@ -122,6 +127,8 @@ def class_labels(
         declared names, -1 a row without a label.
     class_names : list, optional
         The classes in the order that the user wants; goes before `declared`.
+    name : str
+        What errors call the labels.
 
     Returns
     -------
@@ -132,9 +139,10 @@ def class_labels(
     Raises
     ------
     TypeError
-        If labels are of kinds that do not go together, such as strings and numbers.
+        If labels are of kinds that do not go together, such as strings and numbers, or rows hold several.
     ValueError
-        If no row has a label, or a label is not among the classes listed.
+        If no row has a label, a label is not among the classes listed, or nobody lists classes and more than half of
+        at least 20 labels are numbers with fractions that differ from each other.
 
     Examples
     --------
@@ -144,22 +152,44 @@ def class_labels(
     >>> list(class_labels([0, 2], class_names=["cat", "cow", "dog"]).given)
     ['cat', 'dog']
     """
-    encoded = encode("labels", column)
+    encoded = _encode_classes(name, column)
     if encoded.codes.size and not (encoded.codes >= 0).any():
-        raise ValueError(sentence("labels", "hold a label for some rows", "none for any"))
+        raise ValueError(sentence(name, "hold a label for some rows", "none for any"))
     if class_names is None and declared is None:
         declared = categories(column)
-    classes, places = name_classes(encoded, declared, class_names)
+    if class_names is None and declared is None:
+        _refuse_quantities(name, encoded)
+    classes, places = name_classes(encoded, declared, class_names, name)
     return ClassLabels(_placed(encoded.codes, places), classes.names, classes.declared)
 
 
-def number_labels(column: Any) -> NumberLabels:
+def _encode_classes(name: str, column: Any) -> Encoded:
+    try:
+        return encode(name, column)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{error} If a row may have several classes, pass task='multilabel'.") from error
+
+
+def _refuse_quantities(name: str, encoded: Encoded) -> None:
+    """Raise ValueError for fractions most of which no two rows share."""
+    n_labeled = np.count_nonzero(encoded.codes >= 0)
+    fractions = [label for label in encoded.distinct if isinstance(label, float) and not label.is_integer()]
+    if n_labeled >= ENOUGH_ROWS and 2 * len(fractions) > n_labeled:
+        got = f"{len(fractions):,} different numbers in {n_labeled:,} rows, among them {fractions[0]!r}"
+        fix = "If they are quantities, pass task='regression'; if they are classes, list them as class_names."
+        raise ValueError(sentence(name, "hold classes, not numbers that few rows share", got, fix))
+
+
+def number_labels(column: Any, *, name: str = "labels") -> NumberLabels:
     """Return the labels of a regression.
 
     Parameters
     ----------
     column : array, list or column of a table, of shape (n_samples,)
         Numbers. None, NaN, NA and masked values are rows without a label.
+    name : str
+        What errors call the labels.
 
     Raises
     ------
@@ -173,16 +203,16 @@ def number_labels(column: Any) -> NumberLabels:
     >>> number_labels([1, None, 2.5]).values
     array([1. , nan, 2.5])
     """
-    array = column_array("labels", column)
+    array = column_array(name, column)
     if array.ndim != 1:
-        raise ValueError(sentence("labels", "have shape (n_samples,)", f"shape {array.shape}"))
+        raise ValueError(sentence(name, "have shape (n_samples,)", f"shape {array.shape}"))
     missing = missing_rows(array)
     if array.size and missing.all():
-        raise ValueError(sentence("labels", "hold a label for some rows", "none for any"))
+        raise ValueError(sentence(name, "hold a label for some rows", "none for any"))
     if not missing.any():
-        return NumberLabels(as_targets("labels", array))
+        return NumberLabels(as_targets(name, array))
     values = np.full(array.size, np.nan)
-    values[~missing] = as_targets("labels", array[~missing])
+    values[~missing] = as_targets(name, array[~missing])
     return NumberLabels(values)
 
 

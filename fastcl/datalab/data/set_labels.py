@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from fastcl.core.arrays import is_missing
 from fastcl.core.errors import sentence
-from fastcl.core.label_sets import LabelSets, as_label_sets
+from fastcl.core.label_sets import LabelSets, are_rows_of_a_matrix, as_label_sets
 from fastcl.core.lazily import kept
 from fastcl.datalab.data.class_order import Classes, columns_of_classes, name_classes
-from fastcl.datalab.data.columns import arrow_lists, as_arrow, encode, is_arrow
+from fastcl.datalab.data.columns import Encoded, arrow_lists, as_arrow, encode, is_arrow
 
 #: What a row of classes may be.
 COLLECTIONS = (list, tuple, set, frozenset, np.ndarray)
@@ -74,7 +74,7 @@ class SetLabels:
         return SetLabels(sets, names, self.is_labeled, declared=True)
 
 
-def set_labels(column: Any, class_names: Sequence[Hashable] | None = None) -> SetLabels:
+def set_labels(column: Any, class_names: Sequence[Hashable] | None = None, *, name: str = "labels") -> SetLabels:
     """Return the labels of a multi-label classification.
 
     Parameters
@@ -84,6 +84,8 @@ def set_labels(column: Any, class_names: Sequence[Hashable] | None = None) -> Se
         without a label.
     class_names : list, optional
         The classes in the order that the user wants.
+    name : str
+        What errors call the labels.
 
     Returns
     -------
@@ -95,7 +97,8 @@ def set_labels(column: Any, class_names: Sequence[Hashable] | None = None) -> Se
     TypeError
         If a row holds something else, or classes are of kinds that do not go together.
     ValueError
-        If a row is a single class, no row has a label, or a class is not among `class_names`.
+        If a row is a single class, no row has a label, a class is not among `class_names`, or lists look like the rows
+        of a 0/1 matrix: all as long, of 0 and 1 only, some with one of them twice.
 
     Examples
     --------
@@ -107,24 +110,21 @@ def set_labels(column: Any, class_names: Sequence[Hashable] | None = None) -> Se
         sets = as_label_sets(column, column.shape[1], class_names)
         names = np.arange(sets.n_classes) if sets.class_names is None else sets.class_names
         return SetLabels(sets, names, np.ones(len(sets), np.bool_), declared=True)
-    offsets, members, is_labeled = arrow_lists(column) or _lists(column)
+    offsets, members, is_labeled = arrow_lists(column) or _lists(name, column)
     if not is_labeled.any():
-        raise ValueError(sentence("labels", "hold a set of classes for some rows", "none for any"))
-    encoded = encode("labels", members)
-    if (encoded.codes < 0).any():
-        row = np.searchsorted(offsets, (encoded.codes < 0).argmax(), side="right") - 1
-        fix = "An empty list is a row that has no class."
-        raise ValueError(sentence("labels", "hold no missing class", f"one in row {row:,}", fix))
-    classes, places = name_classes(encoded, None, class_names)
+        raise ValueError(sentence(name, "hold a set of classes for some rows", "none for any"))
+    encoded = _encode_members(name, members, offsets)
+    _refuse_rows_of_a_matrix(name, encoded, offsets, is_labeled)
+    classes, places = name_classes(encoded, None, class_names, name)
     sets = _sets_of(offsets, places[encoded.codes], classes.names)
     return SetLabels(sets, classes.names, is_labeled, classes.declared)
 
 
-def _lists(column: Any) -> tuple[npt.NDArray[np.int64], list[Any], npt.NDArray[np.bool_]]:
+def _lists(name: str, column: Any) -> tuple[npt.NDArray[np.int64], list[Any], npt.NDArray[np.bool_]]:
     """Return where the classes of each row start, all classes one after the other, and which rows have a label."""
     if is_arrow(arrow := as_arrow(column)):
         column = arrow.to_pylist()
-    found = [row if isinstance(row, COLLECTIONS) else _as_collection(row, i) for i, row in enumerate(column)]
+    found = [row if isinstance(row, COLLECTIONS) else _as_collection(name, row, i) for i, row in enumerate(column)]
     is_labeled = np.fromiter((row is not None for row in found), np.bool_, len(found))
     rows: list[Any] = found if is_labeled.all() else [() if row is None else row for row in found]
     offsets = np.zeros(len(rows) + 1, np.int64)
@@ -133,7 +133,7 @@ def _lists(column: Any) -> tuple[npt.NDArray[np.int64], list[Any], npt.NDArray[n
     return offsets, list(chain.from_iterable(plain)), is_labeled
 
 
-def _as_collection(row: Any, i: int) -> list[Any] | None:
+def _as_collection(name: str, row: Any, i: int) -> list[Any] | None:
     """Return the classes of row i, None if it is missing, or raise."""
     if hasattr(row, "to_list") or hasattr(row, "tolist"):
         values = row.to_list() if hasattr(row, "to_list") else row.tolist()
@@ -143,8 +143,45 @@ def _as_collection(row: Any, i: int) -> list[Any] | None:
         return None
     rule, fix = "hold a list of classes for every row", "Write [c] for a row of one class."
     if isinstance(row, (str, bytes, int, float, np.generic)):
-        raise ValueError(sentence("labels", rule, f"{row!r} in row {i:,}", fix))
-    raise TypeError(sentence("labels", rule, f"an object of type {type(row).__name__} in row {i:,}"))
+        raise ValueError(sentence(name, rule, f"{row!r} in row {i:,}", fix))
+    raise TypeError(sentence(name, rule, f"an object of type {type(row).__name__} in row {i:,}"))
+
+
+def _encode_members(name: str, members: Any, offsets: npt.NDArray[np.int64]) -> Encoded:
+    """Return the classes of all rows as codes, or raise if one is missing or a list itself."""
+    try:
+        encoded = encode(name, members)
+    except (TypeError, ValueError) as error:
+        plain = members.to_pylist() if is_arrow(members) else members
+        at = next((at for at, member in enumerate(plain) if not isinstance(member, Hashable)), None)
+        if at is None:
+            raise
+        got = f"a {type(plain[at]).__name__} within row {_row_of(at, offsets):,}"
+        raise TypeError(sentence(name, "hold class indices or names in each row", got)) from error
+    if (encoded.codes < 0).any():
+        got = f"one in row {_row_of(int((encoded.codes < 0).argmax()), offsets):,}"
+        raise ValueError(sentence(name, "hold no missing class", got, "An empty list is a row that has no class."))
+    return encoded
+
+
+def _row_of(at: int, offsets: npt.NDArray[np.int64]) -> int:
+    return int(np.searchsorted(offsets, at, side="right")) - 1
+
+
+def _refuse_rows_of_a_matrix(
+    name: str, encoded: Encoded, offsets: npt.NDArray[np.int64], is_labeled: npt.NDArray[np.bool_]
+) -> None:
+    """Raise ValueError if rows hold booleans, or as many zeros and ones each that some are no set of classes."""
+    codes, distinct = encoded
+    if not set(distinct) <= {0, 1}:
+        return
+    starts = np.append(0, offsets[1:][is_labeled])  # rows without a label hold nothing
+    n_columns, values = int(starts[1]), np.array(distinct)[codes]
+    if values.dtype.kind != "b" and (n_columns < 2 or not are_rows_of_a_matrix(values, starts, n_columns)):
+        return
+    got = "rows of booleans" if values.dtype.kind == "b" else f"rows of {n_columns} zeros and ones"
+    fix = "That looks like an indicator matrix: list the classes of each row, or pass it as a NumPy array."
+    raise ValueError(sentence(name, "hold a set of class indices or names for every row", got, fix))
 
 
 def _sets_of(offsets: npt.NDArray[np.int64], codes: npt.NDArray[np.int32], names: npt.NDArray[Any]) -> LabelSets:

@@ -6,8 +6,9 @@ Rows are counted from 0; an index that pandas keeps beside them is no column and
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
-from difflib import get_close_matches
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy.typing as npt
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from fastcl.core.errors import sentence
 from fastcl.datalab.data.columns import ArrowValues, categories, column_array, is_arrow
 from fastcl.datalab.data.fingerprint import fingerprint_of
+from fastcl.engine.tables.table import which_columns
 
 
 class Table(ABC):
@@ -54,6 +56,10 @@ class Table(ABC):
         """Return a column for labels: as `column` does, but as they are written if the table is a text file."""
         return self.column(name)
 
+    def number_column(self, name: Hashable) -> Any:
+        """Return a column for labels that are numbers; in a text file the usual words for a missing one are missing."""
+        return self.column(name)
+
     def array(self, name: Hashable) -> npt.NDArray[Any]:
         """Return a column as an array: of objects only where needed, of two dimensions if rows are lists of numbers."""
         return column_array("data", self.column(name))
@@ -90,8 +96,13 @@ class Table(ABC):
 
     def _require(self, name: Hashable) -> None:
         if name not in self.names:
-            known = {str(known): known for known in self.names}
-            near = [known[word] for word in get_close_matches(str(name), known, n=3, cutoff=0.5)]
-            shown = ", ".join(map(repr, near or self.names[:8]))
-            fix = f"Did you mean {shown}?" if near else f"Its columns are {shown}{', ...' if len(known) > 8 else ''}."
-            raise ValueError(sentence("data", f"have a column {name!r}", "none of this name", fix))
+            raise ValueError(
+                sentence("data", f"have a column {name!r}", "none of this name", which_columns(name, self.names))
+            )
+
+
+def require_once(names: Iterable[Hashable]) -> None:
+    """Raise ValueError, naming it, if a column is there several times."""
+    name, count = max(Counter(names).items(), key=itemgetter(1), default=("", 0))
+    if count > 1:
+        raise ValueError(sentence("data", "have each column once", f"{name!r} {count} times"))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from fastcl.core.arrays import as_narwhals
 from fastcl.core.errors import sentence
 from fastcl.datalab.data.columns import is_dataset
 from fastcl.datalab.data.formats import Columns, Frame, HuggingFace, Records, open_file
-from fastcl.datalab.data.table import Table
+from fastcl.datalab.data.table import Table, require_once
 
 __all__ = ["Table", "open_table"]
 
@@ -34,7 +33,8 @@ def open_table(data: Any) -> Table:
     FileNotFoundError
         If there is no file of this path.
     ValueError
-        If it is nothing of this, has no column or no row, a column twice or columns of different lengths.
+        If it is nothing of this, also a directory or an address on a network, has no column or no row, a column twice
+        or columns of different lengths.
 
     Examples
     --------
@@ -52,7 +52,8 @@ def open_table(data: Any) -> Table:
     if isinstance(data, list):
         return Records(data, data)
     if isinstance(data, (str, PathLike)):
-        return open_file(Path(data))
+        return open_file(data)
+    require_once(getattr(data, "columns", ()) if hasattr(data, "iloc") else getattr(data, "column_names", ()))
     frame = as_narwhals("data", data)
     if frame is None and hasattr(data, "__arrow_c_stream__"):
         import pyarrow as pa

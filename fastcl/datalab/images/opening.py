@@ -44,7 +44,7 @@ def opened(value: Any) -> Iterator[Any]:
     """
     image_type = pillow().Image
     if isinstance(value, Mapping):
-        value = value.get("path") if is_missing(value.get("bytes")) else value["bytes"]
+        value = _of_pair(value)
     if isinstance(value, image_type) and (source := _unread_source(value)) is None:
         yield value
     elif isinstance(value, image_type):
@@ -55,7 +55,17 @@ def opened(value: Any) -> Iterator[Any]:
         with _open_file(value) as image:
             yield image
     else:
-        yield None if is_missing(value) else from_array(value)
+        yield from_array(value) if hasattr(value, "__len__") or not is_missing(value) else None
+
+
+def _of_pair(pair: Mapping[Any, Any]) -> Any:
+    """Return the bytes of a file or else its path, None if both are missing."""
+    if not pair.keys() & {"bytes", "path"}:
+        rule = 'be an image, a path, bytes, an array, or a dict with "bytes" or "path"'
+        raise ValueError(
+            sentence("image", rule, f"a dict of {', '.join(map(repr, pair))}" if pair else "an empty dict")
+        )
+    return pair.get("path") if is_missing(pair.get("bytes")) else pair["bytes"]
 
 
 def _unread_source(image: Any) -> Any:
@@ -81,13 +91,20 @@ def from_array(values: Any) -> Any:
     >>> from_array(np.zeros((2, 3, 3), np.uint8)).mode
     'RGB'
     """
-    array = as_array("image", values)
+    array = _unnested(as_array("image", values))
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim != 2 and not (array.ndim == 3 and array.shape[2] in (3, 4)):
         rule = "have shape (height, width) or (height, width, channels) with 1, 3 or 4 channels"
         raise ValueError(sentence("image", rule, f"shape {array.shape}"))
     return pillow().fromarray(np.ascontiguousarray(_as_bytes(array)))
+
+
+def _unnested(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return an array of arrays, which nested lists of Polars and Parquet come as, as one of numbers."""
+    if array.dtype.kind == "O" and array.ndim == 1 and all(isinstance(row, np.ndarray) for row in array):
+        return np.array([_unnested(row) for row in array])
+    return array
 
 
 def _as_bytes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -104,8 +121,8 @@ def _as_bytes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 def plain(image: Any) -> Any:
     """Return an image with its pixels read, as grey ("L"), colours ("RGB") or colours with opacity ("RGBA").
 
-    These are left as they are. Grey of other depths is brought to 8 bits; palettes, CMYK and the like become the
-    colours that they show.
+    These are left as they are. Grey of other depths is brought to 8 bits: integers are of 16, other numbers up to 1, or
+    up to 255 if one is above 1. Palettes, CMYK and the like become the colours that they show.
     """
     if 0 in image.size:
         raise ValueError(sentence("image", "have pixels", f"size {image.size}"))
@@ -115,7 +132,8 @@ def plain(image: Any) -> Any:
     if image.mode.startswith("I"):
         return from_array(np.clip(np.asarray(image), 0, 65535) / 65535)
     if image.mode == "F":
-        return from_array(np.asarray(image))
+        shades = np.asarray(image)
+        return from_array(shades / 255 if 1 < shades.max() <= 255 else shades)
     if pillow().getmodebase(image.mode) == "L":
         return image.convert("L")
     if "transparency" in image.info:  # Pillow warns of what is lost, unless opacity is there in between

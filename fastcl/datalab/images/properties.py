@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.errors import sentence
 from fastcl.datalab.images.brightness import brightness_percentiles
 from fastcl.datalab.images.entropy import entropy
 from fastcl.datalab.images.opening import opened, pillow, plain
@@ -101,8 +100,6 @@ def measure_images(images: Sequence[Any], *, n_jobs: int | None = None, verbose:
     ------
     ImportError
         If Pillow is not installed.
-    ValueError
-        If no image at all can be read; one broken file among others is kept in `unreadable`.
 
     Notes
     -----
@@ -134,9 +131,6 @@ def measure_images(images: Sequence[Any], *, n_jobs: int | None = None, verbose:
     pieces = [range(start, min(start + AT_ONCE, len(images))) for start in range(0, len(images), AT_ONCE)]
     with Progress("images", len(images), wanted=verbose, unit="images") as progress:
         for_each(progress.over(pieces), measure_rows, resolve_n_jobs(n_jobs))
-    if unreadable and np.isnan(values[:, 0]).all():
-        row = min(unreadable)
-        raise ValueError(sentence("images", "be readable", f"none that is; row {row:,}: {unreadable[row]}"))
     return ImageProperties(values, modes.astype(np.str_), dict(sorted(unreadable.items())))
 
 

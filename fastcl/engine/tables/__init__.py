@@ -11,10 +11,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from os import fspath
+from os import PathLike
 from pathlib import Path
 
-from fastcl.core.errors import sentence
+from fastcl.engine.files import require_file
 from fastcl.engine.tables.binary import NpyTable, ParquetTable
 from fastcl.engine.tables.table import Probabilities, Table, choose_columns, require_column
 from fastcl.engine.tables.text import CsvTable, JsonlTable
@@ -33,7 +33,7 @@ FORMATS: dict[str, Callable[[str, Path], Table]] = {
 }
 
 
-def open_table(name: str, path: Path) -> Table:
+def open_table(name: str, path: str | PathLike[str]) -> Table:
     """Return the table in a file; `name` is what error sentences call it.
 
     Raises
@@ -43,9 +43,5 @@ def open_table(name: str, path: Path) -> Table:
     ValueError
         If it is of no type listed above, or not complete.
     """
-    opened = FORMATS.get(path.suffix.lower())
-    if opened is None:
-        raise ValueError(sentence(name, f"be a file of type {', '.join(FORMATS)}", repr(fspath(path))))
-    if not path.is_file():
-        raise FileNotFoundError(sentence(name, "be the path of an existing file", repr(fspath(path))))
-    return opened(name, path)
+    place = require_file(name, path, FORMATS)
+    return FORMATS[place.suffix.lower()](name, place)

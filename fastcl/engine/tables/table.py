@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,6 +11,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from fastcl.core.errors import sentence
+
+#: What may stand between the columns of a text file.
+SEPARATORS = (";", "\t", "|", ",")
 
 
 class Probabilities(NamedTuple):
@@ -39,10 +42,38 @@ class Table(Protocol):
 def require_column(name: str, table: Table, column: str) -> None:
     """Raise ValueError, naming the nearest columns, unless the table has `column`."""
     if column not in table.names:
-        near = get_close_matches(column, table.names, n=3, cutoff=0.5)
-        shown = near or table.names[:8]
-        fix = f"{'Did you mean' if near else 'It has'} {', '.join(map(repr, shown))}{'?' if near else '.'}"
-        raise ValueError(sentence(name, f"name a column of {table.path.name!r}", repr(column), fix))
+        rule = f"name a column of {table.path.name!r}"
+        raise ValueError(sentence(name, rule, repr(column), which_columns(column, table.names)))
+
+
+def which_columns(wanted: Hashable, names: Sequence[Hashable]) -> str:
+    """Return a sentence about the columns there are, where `wanted` is none: the nearest, or the first of them.
+
+    Examples
+    --------
+    >>> which_columns("labl", ["id", "label"])
+    "Did you mean 'label'?"
+    >>> which_columns("label", ["id;label"])
+    "Its one column is 'id;label': the separator seems to be ';'."
+    """
+    if not names:
+        return "It is one array without names."
+    parts = (mark for mark in SEPARATORS if wanted in str(names[0]).split(mark))
+    if len(names) == 1 and (separator := next(parts, "")):
+        return f"Its one column is {names[0]!r}: the separator seems to be {separator!r}."
+    known = {str(name): name for name in names}
+    near = [known[word] for word in get_close_matches(str(wanted), known, n=3, cutoff=0.5)]
+    shown = ", ".join(map(repr, near or names[:8]))
+    return f"Did you mean {shown}?" if near else f"Its columns are {shown}{', ...' if len(names) > 8 else ''}."
+
+
+def first_text(column: Any) -> str:
+    """Return the first value of a pandas column that is no number, and where it is; nothing if all are."""
+    import pandas as pd
+
+    is_text = (pd.to_numeric(column, errors="coerce").isna() & column.notna()).to_numpy()
+    row = int(is_text.argmax())
+    return f"{column.iloc[row]!r} in column {column.name!r}, row {row:,}" if is_text[row] else ""
 
 
 def choose_columns(name: str, table: Table, wanted: str, without: str | None) -> list[str]:
