@@ -608,6 +608,18 @@ for dtype in (np.float64, np.float32):
     for filter_by in ("both", "confident_learning", "low_self_confidence"):
         filter.find_label_issues(lists, p, "confidence_weighted_entropy", filter_by=filter_by)
     rank.get_label_quality_scores(lists, p, aggregator_kwargs={"method": "softmin"})
+
+from fastcl import Datalab
+X, y, p = rng.normal(size=(900, 24)), rng.integers(0, 4, 900), rng.dirichlet(np.ones(4), 900)
+for dtype in (np.float64, np.float32):
+    features, probs = X.astype(dtype), (p.astype(dtype) / p.astype(dtype).sum(axis=1, keepdims=True))
+    for inputs in ({"pred_probs": probs}, {"features": features}, {"pred_probs": probs, "features": features}):
+        lab = Datalab({"y": y, "text": ["a text", "a text!", "another"] * 300}, label_name="y", text_key="text")
+        lab.find_issues(**inputs)
+        assert not lab.failed
+    lab.score_new(labels=y[:9], pred_probs=probs[:9], features=features[:9])
+    lab.find_issues(features=np.where(features > 1, np.nan, features), issue_types=["null"])
+
 y = rng.normal(size=3000)
 get_label_quality_scores(y, y + rng.normal(size=3000))
 CleanLearning().find_label_issues(rng.normal(size=(3000, 7)), y)

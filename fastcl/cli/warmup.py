@@ -151,6 +151,7 @@ def _audit(labels: Labels, pred_probs: Floats) -> None:
     with warnings.catch_warnings():  # what is wrong with these data is of no interest
         warnings.simplefilter("ignore")
         lab = Datalab({"y": labels, "text": texts}, label_name="y", text_key="text", verbosity=0)
+        lab.find_issues(features=np.where(pred_probs > 0.5, np.nan, pred_probs), issue_types=["null"])
         lab.find_issues(pred_probs=pred_probs)
         lab.find_issues(pred_probs=pred_probs, features=np.round(pred_probs, 3))
         lab.score_new(labels=labels, pred_probs=pred_probs, features=np.round(pred_probs, 3))

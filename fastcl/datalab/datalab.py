@@ -187,7 +187,7 @@ class Datalab:
                 issue_type     score  num_issues
         0  exact_duplicate  0.986667           2
         """
-        resolve_n_jobs(n_jobs)
+        n_jobs = resolve_n_jobs(n_jobs)  # once: it reads files of the system
         if isinstance(issue_types, (Mapping, list, tuple)) and not issue_types:
             warn("`issue_types` is empty, so no check was run. Leave it out to run all that the inputs allow.")
             return

@@ -86,7 +86,8 @@ class Evidence:
         if not isinstance(self.given_labels, ClassLabels) or self.graphs.features is None:
             return False
         codes = self.given_labels.codes
-        return len(np.unique(codes[codes >= 0])) > 1
+        given = codes[codes >= 0]
+        return bool(given.min() < given.max())
 
     @property
     def is_model_free(self) -> bool:

@@ -42,8 +42,9 @@ def as_finding(name: str, returned: Any, n_rows: int) -> Finding:
     flags = _as_vector(what, "flags", returned.is_issue, "b", n_rows)
     scores = _as_vector(what, "scores", returned.scores, "biuf", n_rows)
     scores = scores if scores.dtype.kind == "f" else scores.astype(np.float64)
-    if ((scores < 0) | (scores > 1)).any():
-        got = f"{scores.min()} to {scores.max()}"
+    low, high = np.fmin.reduce(scores), np.fmax.reduce(scores)  # of those that are no NaN
+    if low < 0 or high > 1:
+        got = f"{low} to {high}"
         raise ValueError(sentence(what, "have scores in [0, 1], NaN for rows that it cannot judge", got))
     return replace(sealed, is_issue=_sealed(flags), scores=_sealed(scores), notes=notes)
 

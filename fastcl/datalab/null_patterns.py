@@ -59,11 +59,16 @@ class NullPatterns:
         """Return the most frequent pattern, a 1 for each null, and its rows; of equal ones that of the first row."""
         if not self.rows.size:
             return "no_null", self.rows
-        first_alike = group_equal_rows(self.words, n_jobs=n_jobs)
-        first = np.bincount(first_alike).argmax()
+        if self.words.shape[1] == 1:
+            first = int(_counts(self.words[:, 0]).argmax())
+            alike = self.words[:, 0] == self.words[first, 0]
+        else:
+            first_alike = group_equal_rows(self.words, n_jobs=n_jobs)
+            first = int(np.bincount(first_alike).argmax())
+            alike = first_alike == first
         words = self.words[first].tolist()
         pattern = "".join(str(words[j // 64] >> j % 64 & 1) for j in range(self.per_column.size))
-        return pattern, self.rows[first_alike == first]
+        return pattern, self.rows[alike]
 
 
 def find_null_patterns(features: Any, *, n_jobs: int | None = None) -> NullPatterns:
@@ -92,17 +97,41 @@ def find_null_patterns(features: Any, *, n_jobs: int | None = None) -> NullPatte
 def pack_nulls(mask, per_row, per_column, words):
     """Write the counts of rows and the words of those with nulls, add to those of columns; return how many words."""
     n_some = 0
+    n_columns = mask.shape[1]
     for i in range(mask.shape[0]):
-        count = 0
-        words[n_some, :] = 0
-        for j in range(mask.shape[1]):
-            if mask[i, j]:
-                words[n_some, j >> 6] |= np.uint64(1) << np.uint64(j & 63)
-                per_column[j] += 1
-                count += 1
+        count: Any = 0
+        for w in range(words.shape[1]):
+            word = np.uint64(0)
+            for j in range(64 * w, min(64 * w + 64, n_columns)):
+                is_null = np.int64(mask[i, j])  # no branch: nulls come as they like, and guesses would be wrong
+                word |= np.uint64(is_null) << np.uint64(j - 64 * w)
+                per_column[j] += is_null
+                count += is_null
+            words[n_some, w] = word
         per_row[i] = count
         n_some += count > 0
     return n_some
+
+
+def _counts(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
+    """Return how many words equal each, at the first of them, 0 at the others."""
+    n_bits = max(1, int(2 * words.size - 1).bit_length())
+    counts: npt.NDArray[np.int32] = np.zeros(words.size, np.int32)
+    count_alike(words, n_bits, np.full(1 << n_bits, -1, np.int32), counts)
+    return counts
+
+
+@kernel
+def count_alike(words, n_bits, places, counts):
+    """Add 1 to counts[i] for each word that equals words[i], i the first of them; `places` is a table of -1."""
+    last = places.size - 1
+    for i in range(words.size):
+        place = np.int64((words[i] * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - n_bits))  # Fibonacci hashing
+        while places[place] >= 0 and words[places[place]] != words[i]:
+            place = (place + 1) & last
+        if places[place] < 0:
+            places[place] = i
+        counts[places[place]] += 1
 
 
 def open_nulls(features: Any) -> Nulls:
