@@ -45,7 +45,7 @@ def evidence_of(images: Any, labels: Any = None, n_jobs: int | None = 2) -> Evid
         task="classification",
         n_rows=len(images),
         table=None,
-        given_labels=given,
+        labels=given,
         given_pred_probs=None,
         features=None,
         graphs=Graphs(len(images)),

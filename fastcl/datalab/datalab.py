@@ -229,7 +229,7 @@ class Datalab:
             task=self.task,
             n_rows=self._n_rows,
             table=self._table,
-            given_labels=labels,
+            labels=labels,
             given_pred_probs=pred_probs,
             features=features,
             graphs=Graphs(self._n_rows, n_jobs=n_jobs, verbose=verbose, **graph_of),
@@ -597,6 +597,6 @@ def _refuse_bad_inputs(evidence: Evidence, assignments: list[audit.Assignment]) 
     if evidence.task == "multilabel":
         refuse_no_probabilities(evidence.given_pred_probs)
     if evidence.task == "classification":
-        if evidence.given_labels is not None:
+        if evidence.labels is not None:
             evidence.sweep  # noqa: B018  it sees every value, and is kept for the checks
         question_sums(evidence.given_pred_probs)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fastcl.ambiguity import agreement, agreement_with
 from fastcl.core.arrays import RowReader
 from fastcl.core.lazily import kept
-from fastcl.datalab.data.labels import ClassLabels, NumberLabels, SetLabels
+from fastcl.datalab.data.labels import ClassLabels
 from fastcl.datalab.data.rows import RowsOf
 from fastcl.datalab.data.tables import Table
 from fastcl.datalab.graphs import Graphs
@@ -33,7 +33,7 @@ class Evidence:
     task : {"classification", "regression", "multilabel"}
     n_rows : number of rows of the data
     table : `Table`, the columns of the data; None for a lab that was loaded without its data
-    given_labels : the label column as it is
+    labels : the given labels, `ClassLabels`, `NumberLabels` or `SetLabels`; None if there are none
     given_pred_probs : probabilities of shape (n_samples, n_classes), for regression predictions of shape
         (n_samples,), as the user gave them; None if not
     features : array, table or sparse matrix of shape (n_samples, n_features), as the user gave it; None if not
@@ -48,7 +48,7 @@ class Evidence:
     task: str
     n_rows: int
     table: Table | None
-    given_labels: ClassLabels | NumberLabels | SetLabels | None
+    labels: Any
     given_pred_probs: Any
     features: Any
     graphs: Graphs
@@ -69,7 +69,7 @@ class Evidence:
     def available(self) -> frozenset[str]:
         """What there is, in the words that checks say what they need in."""
         has = {
-            "labels": self.given_labels is not None,
+            "labels": self.labels is not None,
             "pred_probs": self.given_pred_probs is not None or self.can_do_without_model,
             "features": self.features is not None,
             "graph": bool(self.graphs),
@@ -83,9 +83,9 @@ class Evidence:
     @kept
     def can_do_without_model(self) -> bool:
         """Whether probabilities can be made of features and labels: there are both, and two classes at least."""
-        if not isinstance(self.given_labels, ClassLabels) or self.graphs.features is None:
+        if not isinstance(self.labels, ClassLabels) or self.graphs.features is None:
             return False
-        codes = self.given_labels.codes
+        codes = self.labels.codes
         given = codes[codes >= 0]
         return bool(given.min() < given.max())
 
@@ -93,11 +93,6 @@ class Evidence:
     def is_model_free(self) -> bool:
         """Whether probabilities are made of features and labels, since none were given."""
         return self.given_pred_probs is None and self.can_do_without_model
-
-    @property
-    def labels(self) -> Any:
-        """The given labels, as `ClassLabels`, `NumberLabels` or `SetLabels`."""
-        return self.given_labels
 
     @kept
     def pred_probs(self) -> Any:

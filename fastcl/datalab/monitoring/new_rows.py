@@ -87,7 +87,7 @@ class NewRows:
             self.task,
             self.n_rows,
             table=None,
-            given_labels=self.labels,
+            labels=self.labels,
             given_pred_probs=self.pred_probs,
             features=self.features,
             graphs=Graphs(self.n_rows),
