@@ -42,6 +42,23 @@ def test_rows_without_label_are_suggested_one_by_their_neighbours_where_there_is
     assert lab.get_issues("label").predicted_label[[3, 77, 200]].notna().all()
 
 
+def test_rows_without_label_have_votes_of_neighbours():
+    lab = audited(unlabeled(), features=BLOBS.features, issue_types={"label": {"k": 7}})
+    assert not lab.failed
+    assert lab.get_issues("label").predicted_label.notna().all()
+    assert "votes of 7 neighbours" in lab._findings["label"].notes[0]
+    assert lab.get_info("label")["find_issues_inputs"]["features"]
+
+
+def test_a_thousand_classes_have_no_table_of_their_pairs():
+    rng = np.random.default_rng(0)
+    labels, pred_probs = rng.permutation(np.arange(4400) % 1100), rng.dirichlet(np.ones(1100), 4400)
+    with pytest.warns(UserWarning, match="No label issues are looked for"):
+        lab = audited({"y": labels}, pred_probs=pred_probs, issue_types=["label"])
+    assert not lab.failed
+    assert lab.get_info("label")["overlapping_classes"] is None
+
+
 @pytest.mark.parametrize("task", ["regression", "multilabel"])
 def test_rows_without_label_in_other_tasks(task):
     problem = numbers() if task == "regression" else label_sets()

@@ -16,10 +16,13 @@ from fastcl.datalab.check import Finding, check
 from fastcl.datalab.data.named import Named
 from fastcl.datalab.data.rows import RowsOf
 from fastcl.datalab.evidence import Evidence
-from fastcl.datalab.model_free import NOTE
+from fastcl.datalab.model_free import NOTE, neighbours_votes
 from fastcl.dataset import health_of_sweep, health_summary
 from fastcl.engine.run import Sweep
 from fastcl.neighbors.model_free.knn import knn_pred_probs
+
+#: With more classes there are no tables of them: that of their pairs would be larger than the data.
+MOST_CLASSES = 1_000
 
 #: Classes that a note names.
 MOST_NAMED = 5
@@ -55,6 +58,7 @@ def label(
     to another, and flags so many of those that contradict their label most. The score is the probability of the given
     label. `predicted_label` is what the label should probably be; a row without label gets one as a suggestion.
     """
+    asked = evidence
     if k is not None and evidence.is_model_free:
         evidence = evidence.having(given_pred_probs=_votes(evidence, k))
     wanted = _wanted(clean_learning_kwargs, thresholds, noise_matrix, inverse_noise_matrix, evidence)
@@ -65,9 +69,9 @@ def label(
         is_issue=evidence.of_all(findings.is_label_issue, False),
         scores=evidence.of_all(scores, np.nan),
         summary=health["overall_label_health_score"],
-        info=_info(findings, sweep, health, evidence),
+        info=_info(findings, sweep, health, asked),
         columns=_labels(evidence, findings),
-        notes=(*_notes(evidence), *_small_classes(sweep, wanted)),
+        notes=(*_notes(asked, k), *_small_classes(sweep, wanted)),
     )
 
 
@@ -102,6 +106,8 @@ def _health(sweep: Sweep, evidence: Evidence, parameters: dict[str, Any]) -> dic
     if "joint" in known or "confident_joint" in known:
         known.setdefault("num_examples", len(sweep.labels))
         return health_summary(**known, asymmetric=asymmetric, class_names=evidence.labels.names)
+    if sweep.source.n_classes > MOST_CLASSES:
+        return {"overall_label_health_score": 1 - sweep.n_issues / len(sweep.labels)}
     return health_of_sweep(sweep, asymmetric=asymmetric)
 
 
@@ -133,8 +139,10 @@ def _labels(evidence: Evidence, findings: Findings) -> dict[str, Any]:
     return {"given_label": evidence.labels.given, "predicted_label": Named(predicted, evidence.labels.names)}
 
 
-def _notes(evidence: Evidence) -> tuple[str, ...]:
-    notes = [NOTE] if evidence.is_model_free else []
+def _notes(evidence: Evidence, k: int | None) -> tuple[str, ...]:
+    notes = []
+    if evidence.is_model_free:
+        notes = [NOTE if k is None else f"No pred_probs were given: they are the votes of {k} neighbours."]
     if evidence.labeled is not None:
         missing = evidence.n_rows - len(evidence.labeled)
         notes.append(f"{missing:,} rows have no label; predicted_label suggests one.")
@@ -154,6 +162,8 @@ def _small_classes(sweep: Sweep, wanted: Wanted) -> tuple[str, ...]:
 
 def _votes(evidence: Evidence, k: int) -> npt.NDArray[Any]:
     """Return the shares of classes among the k nearest neighbours, as the reference makes of features."""
+    if evidence.labeled is not None:
+        return neighbours_votes(evidence.labels, evidence.graph(k), np.arange(evidence.n_rows))
     return knn_pred_probs(
         evidence.labels.codes,
         evidence.graph(k),
