@@ -12,7 +12,7 @@ from fastcl.core.errors import check_number, sentence, warn
 from fastcl.datalab.check import CHECKS, NEEDS, Check, Finding
 from fastcl.datalab.evidence import Evidence
 from fastcl.datalab.findings import as_finding
-from fastcl.datalab.inputs import INPUTS
+from fastcl.datalab.inputs import INPUTS, question_sums, refuse_no_numbers, refuse_no_probabilities
 from fastcl.engine.progress import Progress
 
 #: Checks of images may be asked for one by one, or under this name, as in the reference.
@@ -131,6 +131,21 @@ def _plan_graphs(assignments: Iterable[Assignment]) -> None:
             one.evidence.graphs.want(int(one.options["k"]), one.options.get("metric"))
         elif one.evidence.graphs and one.options.get("metric") is not None:
             one.evidence.graphs.want(1, one.options["metric"])
+
+
+def refuse_bad_inputs(evidence: Evidence, assignments: list[Assignment]) -> None:
+    """Raise if probabilities or features are none, before checks run that take long."""
+    needed = frozenset[str]().union(*(words for one in assignments for words in one.check.needs))
+    if evidence.features is not None and "graph" in needed and evidence.graphs.graph is None:
+        refuse_no_numbers(evidence.features)
+    if evidence.given_pred_probs is None or "pred_probs" not in needed:
+        return
+    if evidence.task == "multilabel":
+        refuse_no_probabilities(evidence.given_pred_probs)
+    if evidence.task == "classification":
+        if evidence.labels is not None:
+            evidence.sweep  # noqa: B018  it sees every value, and is kept for the checks
+        question_sums(evidence.given_pred_probs)
 
 
 def run(assignments: list[Assignment], evidence: Evidence) -> Outcome:

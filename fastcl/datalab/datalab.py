@@ -12,7 +12,7 @@ import numpy as np
 from fastcl.core.errors import check_number, check_option, warn
 from fastcl.datalab import audit, results
 from fastcl.datalab.check import NEEDS, TASKS, Finding
-from fastcl.datalab.data.labels import ClassLabels, NumberLabels, SetLabels, class_labels, number_labels, set_labels
+from fastcl.datalab.data.labels import ClassLabels, NumberLabels, SetLabels, read_labels
 from fastcl.datalab.data.tables import Table, open_table
 from fastcl.datalab.evidence import Evidence
 from fastcl.datalab.graphs import Graphs
@@ -22,9 +22,6 @@ from fastcl.datalab.inputs import (
     as_split,
     as_values,
     in_order_of_classes,
-    question_sums,
-    refuse_no_numbers,
-    refuse_no_probabilities,
     refuse_other_order,
 )
 from fastcl.engine.blocks import as_read_only
@@ -125,7 +122,7 @@ class Datalab:
         self._n_rows = self._table.n_rows
         self._like = self._table.native
         self._fingerprint: str | None = None
-        self._labels = None if label_name is None else _read_labels(self._table, label_name, task, class_names)
+        self._labels = None if label_name is None else read_labels(self._table, label_name, task, class_names)
         self._findings: dict[str, Finding] = {}
         self._graphs = Graphs(self._n_rows)
         for key in filter(None, (self.image_key, self.text_key)):
@@ -198,7 +195,7 @@ class Datalab:
             warn("No check can run: pass `pred_probs` or `features`, or name columns of labels, texts or images.")
         evidence = evidence.having(planned=frozenset(chosen))
         assignments = audit.assign(evidence, chosen, lambda own: self._evidence(_with_own(given, own), n_jobs))
-        _refuse_bad_inputs(evidence, assignments)
+        audit.refuse_bad_inputs(evidence, assignments)
         outcome = audit.run(assignments, evidence)
         self._graphs = evidence.graphs
         for name in (*outcome.failed, *outcome.findings):
@@ -569,34 +566,7 @@ class Datalab:
         return known
 
 
-def _read_labels(
-    table: Table, name: str, task: str, class_names: Sequence[Hashable] | None
-) -> ClassLabels | NumberLabels | SetLabels:
-    called = f"data[{name!r}]"
-    if task == "regression":
-        return number_labels(table.number_column(name), name=called)
-    column = table.label_column(name)
-    if task == "multilabel":
-        return set_labels(column, class_names or table.declared_classes(name), name=called)
-    return class_labels(column, table.declared_classes(name), class_names, name=called)
-
-
 def _with_own(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """Return the inputs of one check that brings some itself; with features of its own the graph of all is not its."""
     shared = {name: value for name, value in given.items() if name != "knn_graph" or "features" not in own}
     return shared | dict(own)
-
-
-def _refuse_bad_inputs(evidence: Evidence, assignments: list[audit.Assignment]) -> None:
-    """Raise if probabilities or features are none, before checks run that take long."""
-    needed = frozenset[str]().union(*(words for one in assignments for words in one.check.needs))
-    if evidence.features is not None and "graph" in needed and evidence.graphs.graph is None:
-        refuse_no_numbers(evidence.features)
-    if evidence.given_pred_probs is None or "pred_probs" not in needed:
-        return
-    if evidence.task == "multilabel":
-        refuse_no_probabilities(evidence.given_pred_probs)
-    if evidence.task == "classification":
-        if evidence.labels is not None:
-            evidence.sweep  # noqa: B018  it sees every value, and is kept for the checks
-        question_sums(evidence.given_pred_probs)

@@ -17,8 +17,9 @@ from fastcl.datalab.data.class_order import Classes, columns_of_classes, name_cl
 from fastcl.datalab.data.columns import Encoded, categories, column_array, encode
 from fastcl.datalab.data.named import Named
 from fastcl.datalab.data.set_labels import SetLabels, set_labels
+from fastcl.datalab.data.table import Table
 
-__all__ = ["ClassLabels", "NumberLabels", "SetLabels", "class_labels", "number_labels", "set_labels"]
+__all__ = ["ClassLabels", "NumberLabels", "SetLabels", "class_labels", "number_labels", "read_labels", "set_labels"]
 
 #: Labels of which it can be told whether they repeat.
 ENOUGH_ROWS = 20
@@ -219,3 +220,16 @@ def number_labels(column: Any, *, name: str = "labels") -> NumberLabels:
 def _placed(codes: npt.NDArray[np.int32], places: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Return codes with each class in its place; -1 stays."""
     return np.append(places, np.int32(-1))[codes]
+
+
+def read_labels(
+    table: Table, name: str, task: str, class_names: Sequence[Hashable] | None
+) -> ClassLabels | NumberLabels | SetLabels:
+    """Return the label column of a table as the task wants it; errors call it by its name."""
+    called = f"data[{name!r}]"
+    if task == "regression":
+        return number_labels(table.number_column(name), name=called)
+    column = table.label_column(name)
+    if task == "multilabel":
+        return set_labels(column, class_names or table.declared_classes(name), name=called)
+    return class_labels(column, table.declared_classes(name), class_names, name=called)
