@@ -344,3 +344,16 @@ def test_an_audit_of_many_rows_of_strings_keeps_codes_and_names():
     columns = lab._findings["label"].columns
     assert all(isinstance(column, Named) for column in columns.values())
     assert lab.get_info("label")["given_label"].tolist() == lab.get_issues("label").given_label.tolist()
+
+
+def test_lists_of_rows_are_lists_in_every_library():
+    pl, pa = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    sets = audited(pl.DataFrame(DATA), features=BLOBS.features).get_issues("near_duplicate")["near_duplicate_sets"]
+    assert sets.dtype == pl.List(pl.Int64)
+    assert sets[0].to_list() == [5]
+    sets = audited(pa.table(DATA), features=BLOBS.features).get_issues("near_duplicate")["near_duplicate_sets"]
+    assert sets.type == pa.list_(pa.int64())
+    problem = label_sets()
+    labels = [None, *problem.labels[1:]]
+    lab = audited(pl.DataFrame({"y": labels}), "y", "multilabel", pred_probs=problem.pred_probs)
+    assert lab.get_issues("label")["given_label"].to_list() == labels

@@ -92,10 +92,20 @@ def as_table(columns: dict[str, npt.NDArray[Any]], like: tuple[Any, ...]) -> Any
         if library in ("polars", "pyarrow"):
             import narwhals.stable.v2 as nw
 
-            return nw.from_dict(columns, backend=library).to_native()
+            return nw.from_dict(
+                {name: _with_lists(values) for name, values in columns.items()}, backend=library
+            ).to_native()
     import pandas as pd
 
     return pd.DataFrame(columns)
+
+
+def _with_lists(values: npt.NDArray[Any]) -> Any:
+    """Return an array of arrays or lists as a list of lists, which Polars and Arrow have a type for."""
+    first = next((value for value in values if value is not None), None) if values.dtype.kind == "O" else None
+    if not isinstance(first, (list, np.ndarray)):
+        return values
+    return [value.tolist() if isinstance(value, np.ndarray) else value for value in values]
 
 
 def as_narwhals(name: str, values: Any) -> Any:
