@@ -16,6 +16,7 @@ from fastcl.datalab.monitoring.drift import Shares, columns_of, count_audited, c
 from fastcl.datalab.monitoring.fitted import NO_FEATURES, Fitted
 from fastcl.datalab.monitoring.judges import Judge
 from fastcl.datalab.monitoring.new_rows import Door, NewRows
+from fastcl.datalab.results import written_out
 from fastcl.engine.threads import resolve_n_jobs
 
 
@@ -177,7 +178,7 @@ class Monitor:
             if finding.is_issue is not None:
                 columns |= {f"is_{name}_issue": finding.is_issue, f"{name}_score": finding.scores}
             columns |= finding.columns
-        return as_table(columns, (data, labels, features, pred_probs))
+        return as_table(written_out(columns), (data, labels, features, pred_probs))
 
     def _warn_of_missing(self, rows: NewRows) -> None:
         """Say that new features are not compared with those audited, where nobody has these."""
