@@ -292,16 +292,10 @@ def _facts(data: _Data, multi_label: bool, dense: str = "") -> _Facts:
 
 
 def health_of_sweep(sweep: Sweep, *, asymmetric: bool = False, like: tuple[Any, ...] = ()) -> dict[str, Any]:
-    """Return what `health_summary` does, of data that were swept already.
-
-    Only the overall score where there are too many classes for a matrix.
-    """
-    from fastcl.core.constants import MAX_DENSE_CLASSES
+    """Return what `health_summary` does, of data that were swept already."""
     from fastcl.core.matrices import normalise
 
     health = 1 - sweep.n_issues / len(sweep.labels)
-    if sweep.source.n_classes > MAX_DENSE_CLASSES:
-        return {"overall_label_health_score": health}
     joint = normalise(sweep.joint if isinstance(sweep.joint, np.ndarray) else sweep.joint.to_dense())
     return _summary(_Facts(joint, len(sweep.labels), health, sweep.source.class_names), asymmetric, like)
 

@@ -137,7 +137,7 @@ def refuse_bad_inputs(evidence: Evidence, assignments: list[Assignment]) -> None
     """Raise if probabilities or features are none, before checks run that take long."""
     needed = frozenset[str]().union(*(words for one in assignments for words in one.check.needs))
     if evidence.features is not None and "graph" in needed and evidence.graphs.graph is None:
-        refuse_no_numbers(evidence.features)
+        refuse_no_numbers(evidence.numbers)
     if evidence.given_pred_probs is None or "pred_probs" not in needed:
         return
     if evidence.task == "multilabel":

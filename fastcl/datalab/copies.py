@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from fastcl.datalab.evidence import Evidence
-from fastcl.datalab.inputs import as_numbers
 from fastcl.neighbors.duplicates.groups import Duplicates, unite_duplicates
 from fastcl.neighbors.duplicates.rows import NearDuplicates, find_exact_duplicates, find_near_duplicates
 
 
 def exact_duplicates(evidence: Evidence) -> Duplicates:
     """Return the groups of rows whose features are equal."""
-    return evidence.once(
-        "exact duplicates", lambda: find_exact_duplicates(as_numbers(evidence.features), n_jobs=evidence.n_jobs)
-    )
+    return evidence.once("exact duplicates", lambda: find_exact_duplicates(evidence.numbers, n_jobs=evidence.n_jobs))
 
 
 def near_duplicates(evidence: Evidence, metric: str | None, threshold: float, k: int | None) -> NearDuplicates:

@@ -16,6 +16,7 @@ from fastcl.datalab.data.labels import ClassLabels
 from fastcl.datalab.data.rows import RowsOf
 from fastcl.datalab.data.tables import Table
 from fastcl.datalab.graphs import Graphs
+from fastcl.datalab.inputs import as_numbers
 from fastcl.datalab.model_free import held_out_pred_probs
 from fastcl.engine.blocks import Source, source_of_codes
 from fastcl.engine.run import Sweep, confident_sweep
@@ -100,6 +101,11 @@ class Evidence:
         if self.given_pred_probs is None and self.can_do_without_model:
             return held_out_pred_probs(self.labels, self.graphs, self.n_jobs)
         return self.given_pred_probs
+
+    @kept
+    def numbers(self) -> Any:
+        """The features as a matrix of numbers: an array, or the sparse matrix they are."""
+        return as_numbers(self.features)
 
     @kept
     def labeled(self) -> npt.NDArray[np.int64] | None:

@@ -104,12 +104,11 @@ def as_split(values: Any, table: Table | None, n_rows: int) -> npt.NDArray[Any]:
     return split
 
 
-def refuse_no_numbers(features: Any) -> None:
+def refuse_no_numbers(matrix: Any) -> None:
     """Raise TypeError unless features are numbers, so that they can be compared; what they are is not looked at."""
-    kind = as_numbers(features).dtype.kind
-    if kind not in "fiub":
+    if matrix.dtype.kind not in "fiub":
         fix = "Pass embeddings, or columns of numbers."
-        raise TypeError(sentence("features", "hold real numbers", f"dtype {as_numbers(features).dtype}", fix))
+        raise TypeError(sentence("features", "hold real numbers", f"dtype {matrix.dtype}", fix))
 
 
 def refuse_no_probabilities(values: Any) -> None:

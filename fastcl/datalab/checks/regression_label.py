@@ -51,10 +51,9 @@ def _by_predictions(evidence: Evidence, threshold: float, method: str) -> Findin
 
 
 def _by_features(evidence: Evidence, options: dict[str, Any], search: dict[str, Any]) -> Finding:
-    from fastcl.datalab.inputs import as_numbers
     from fastcl.regression.learn import CleanLearning
 
-    features = as_numbers(evidence.features)
+    features = evidence.numbers
     found = CleanLearning(**options).find_label_issues(
         features if evidence.labeled is None else features[evidence.labeled],
         evidence.of_labeled(evidence.labels.values),
