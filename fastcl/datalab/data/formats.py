@@ -133,7 +133,7 @@ class Csv(Frame):
     def label_column(self, name: Any) -> Any:
         """Return labels as they are written, see `fastcl.engine.tables.text`."""
         self._require(name)
-        return self._file.read(name, [])[0]
+        return self._file.read_label(name)
 
     def number_column(self, name: Any) -> Any:
         """Return labels that are numbers, or raise TypeError, naming the first that is none."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,9 +14,8 @@ from fastcl.engine.files import (
     open_npy,
     parquet_file,
     probability_columns,
-    read_parquet_column,
 )
-from fastcl.engine.tables.table import Probabilities, whole_numbers
+from fastcl.engine.tables.table import Probabilities
 
 
 class NpyTable:
@@ -28,11 +26,6 @@ class NpyTable:
         self._name = name
         self._array = open_npy(name, path)
         self.names = list(self._array.dtype.names or ())
-
-    def read(self, label: str | None, columns: Sequence[str]) -> tuple[Any, Probabilities]:
-        """Return the labels and the probabilities in `columns`."""
-        labels = self._array if label is None else self._array[label]
-        return whole_numbers(labels), self._probabilities(columns)
 
     def read_probabilities(self, without: str | None) -> Probabilities:
         """Return the path of an array without fields, so that it is read block by block; or all fields of floats."""
@@ -52,17 +45,12 @@ class NpyTable:
 
 
 class ParquetTable:
-    """A Parquet file: labels are read, probabilities streamed."""
+    """A Parquet file, whose probabilities are streamed."""
 
     def __init__(self, name: str, path: Path) -> None:
         self.path = path
         with parquet_file(name, path) as file:
             self.names = list(file.schema_arrow.names)
-
-    def read(self, label: str | None, columns: Sequence[str]) -> tuple[Any, Probabilities]:
-        """Return the labels, and the path with the columns of the probabilities."""
-        labels = read_parquet_column("labels", self.path, label or "").to_pandas()
-        return whole_numbers(labels), self._probabilities(columns)
 
     def read_probabilities(self, without: str | None) -> Probabilities:
         """Return the path with the columns of floats, or with the one of lists."""

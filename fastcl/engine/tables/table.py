@@ -29,12 +29,6 @@ class Table(Protocol):
     path: Path
     names: list[str]
 
-    def read(self, label: str | None, columns: Sequence[str]) -> tuple[Any, Probabilities]:
-        """Return the labels, and the probabilities in `columns`, of which there may be none.
-
-        `label` is None only where there are no columns to choose from.
-        """
-
     def read_probabilities(self, without: str | None) -> Probabilities:
         """Return all probabilities there are, in other columns than `without`."""
 

@@ -45,10 +45,9 @@ class TextTable(ABC):
         self._name = name
         self.names = self._read_names()
 
-    def read(self, label: str | None, columns: Sequence[str]) -> tuple[Any, Probabilities]:
-        """Return the labels and the probabilities in `columns`."""
-        frame = self._read_columns(list(dict.fromkeys([str(label), *columns])), label)
-        return whole_numbers(frame[label]), _probabilities(frame, columns)
+    def read_label(self, label: str) -> Any:
+        """Return a column as labels, as they are written."""
+        return whole_numbers(self._read_columns([label], label)[label])
 
     def read_probabilities(self, without: str | None) -> Probabilities:
         """Return the one column of lists, or else all columns of numbers.
