@@ -24,9 +24,9 @@ from fastcl.datalab.checks.dark import dark  # noqa: E402
 from fastcl.datalab.checks.grayscale import grayscale  # noqa: E402
 from fastcl.datalab.checks.spurious_correlations import spurious_correlations  # noqa: E402
 from fastcl.datalab.images import measure_images, pixels  # noqa: E402
-from fastcl.datalab.images.brightness import brightness_percentiles  # noqa: E402
 from fastcl.datalab.images.opening import from_array, pillow_version  # noqa: E402
-from fastcl.datalab.images.shrinking import shrunk  # noqa: E402
+from fastcl.datalab.images.shades import measure_shades  # noqa: E402
+from fastcl.datalab.images.shrinking import plan, shrink  # noqa: E402
 
 NAN = float("nan")
 
@@ -89,10 +89,10 @@ def test_measure_of_one_shade_matches_naive(value: int) -> None:
 )
 def test_shrunk_matches_pillow(size: tuple[int, int], new: tuple[int, int]) -> None:
     grey = textured(*size, 1, noise=90)[:, :, 0]
-    np.testing.assert_array_equal(shrunk(grey, *new), np.asarray(Image.fromarray(grey).resize(new)))
+    np.testing.assert_array_equal(shrink(grey, *plan(size, *new)), np.asarray(Image.fromarray(grey).resize(new)))
     colours = Image.fromarray(textured(*size, 3, noise=90))
     pixels = np.frombuffer(colours.tobytes("raw", "RGBX"), np.uint32).reshape(size)
-    resized = shrunk(pixels, *new).view(np.uint8).reshape(new[1], new[0], 4)[:, :, :3]
+    resized = shrink(pixels, *plan(size, *new)).view(np.uint8).reshape(new[1], new[0], 4)[:, :, :3]
     np.testing.assert_array_equal(resized, np.asarray(colours.resize(new)))
 
 
@@ -102,10 +102,10 @@ def test_percentiles_match_naive(n_pixels: int, n_shades: int) -> None:
     colours = np.random.default_rng(n_pixels).integers(0, n_shades, (n_pixels, 4)).astype(np.uint8)
     red, green, blue = colours[:, :3].astype(int).T
     brightness = np.sqrt(0.241 * red * red + 0.691 * green * green + 0.068 * blue * blue) / 255
-    percents = (0, 5, 37.5, 50, 99, 100)
-    found = brightness_percentiles(colours.view(np.uint32).ravel(), percents)
+    percents = np.array([0, 5, 37.5, 50, 99, 100])
+    *found, _ = measure_shades(colours.view(np.uint32).ravel(), 3, percents)
     np.testing.assert_allclose(found, np.percentile(brightness, percents), rtol=CLOSE, atol=CLOSE)
-    grey = brightness_percentiles(colours[:, 0].copy(), percents)
+    *grey, _ = measure_shades(colours[:, 0].copy(), 1, percents)
     np.testing.assert_allclose(grey, np.percentile(red / 255, percents), rtol=CLOSE, atol=CLOSE)
 
 

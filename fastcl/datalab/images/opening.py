@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from io import BytesIO
 from os import PathLike
 from typing import Any
@@ -27,6 +28,7 @@ def pillow() -> Any:
     return Image
 
 
+@lru_cache
 def pillow_version() -> int:
     """Return the first number of Pillow's version."""
     import PIL

@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.datalab.images.brightness import brightness_percentiles
-from fastcl.datalab.images.entropy import entropy
 from fastcl.datalab.images.opening import opened, pillow, plain
 from fastcl.datalab.images.pixels import pixels_of
+from fastcl.datalab.images.shades import measure_shades
 from fastcl.datalab.images.sharpness import sharpness
 from fastcl.engine.progress import Progress
 from fastcl.engine.threads import for_each, resolve_n_jobs
 
 #: Images that a thread takes at a time.
 AT_ONCE = 16
+
+#: Percentiles of brightness that are measured.
+PERCENTS = np.array([5.0, 99.0])
 
 #: What `_measure` returns, in this order.
 MEASURES = (
@@ -118,15 +120,18 @@ def measure_images(images: Sequence[Any], *, n_jobs: int | None = None, verbose:
     modes = np.full(len(images), "", object)
     unreadable: dict[int, str] = {}
 
+    def measure_row(row: int) -> None:
+        try:
+            read = _read(images[row])
+        except Exception as error:  # whatever a broken file makes of a decoder
+            unreadable[row] = _reason(error)
+            return
+        if read is not None:
+            modes[row], values[row] = read[0], _measure(read[1])
+
     def measure_rows(rows: range) -> None:
         for row in rows:
-            try:
-                read = _read(images[row])
-            except Exception as error:  # whatever a broken file makes of a decoder
-                unreadable[row] = _reason(error)
-                continue
-            if read is not None:
-                modes[row], values[row] = read[0], _measure(read[1])
+            measure_row(row)  # a call of its own: what it holds is freed before the next image is decoded
 
     pieces = [range(start, min(start + AT_ONCE, len(images))) for start in range(0, len(images), AT_ONCE)]
     with Progress("images", len(images), wanted=verbose, unit="images") as progress:
@@ -148,4 +153,4 @@ def _reason(error: Exception) -> str:
 def _measure(image: Any) -> tuple[float, ...]:
     """Measure an image of mode "L", "RGB" or "RGBA"."""
     pixels = pixels_of(image)
-    return *image.size, *brightness_percentiles(pixels, (5, 99)), entropy(image, pixels), *sharpness(image, pixels)
+    return *image.size, *measure_shades(pixels, len(image.mode), PERCENTS), *sharpness(image, pixels)

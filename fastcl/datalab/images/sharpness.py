@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.jit import kernel
-from fastcl.datalab.images.shrinking import shrunk
+from fastcl.datalab.images.opening import pillow
+from fastcl.datalab.images.pixels import pixels_of
+from fastcl.datalab.images.shrinking import plan, shrink
 
 #: The longer side of the copy, in pixels: what is blurred at this size is blurred at any.
 LONGEST_SIDE = 64
@@ -35,37 +37,47 @@ def sharpness(image: Any, pixels: npt.NDArray[Any]) -> tuple[float, float]:
     blurriness_grayscale_std : float
         Standard deviation of the 256 numbers of pixels of each shade.
     """
-    grey = _small_grey(image, pixels)
-    n = grey.size
-    total, squares = _sum_edges(grey)
-    return math.sqrt((squares - total**2 / n) / n), math.sqrt(_sum_square_counts(grey) / 256 - (n / 256) ** 2)
-
-
-def _small_grey(image: Any, pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Return the grey copy; opacity weighs colours where they are mixed."""
     height, width = pixels.shape
     ratio = max(width, height) / LONGEST_SIDE
-    if ratio > 1:
-        size = max(int(width // ratio), 1), max(int(height // ratio), 1)
-        pixels = _pixels_of_resized(image, size) if image.mode == "RGBA" else shrunk(pixels, *size)
-    return pixels if pixels.dtype == np.uint8 else _as_grey(pixels)
+    size = max(int(width // ratio), 1), max(int(height // ratio), 1)
+    if ratio <= 1:
+        found = _measure(pixels)
+    elif image.mode == "RGBA":
+        found = _measure(_shrunk_by_opacity(image, size))
+    else:
+        found = _measure_shrunk(pixels, *plan(pixels.shape, *size))
+    n, total, squares, square_counts = found
+    return math.sqrt((squares - total**2 / n) / n), math.sqrt(square_counts / 256 - (n / 256) ** 2)
 
 
-def _pixels_of_resized(image: Any, size: tuple[int, int]) -> npt.NDArray[np.uint32]:
-    return np.frombuffer(image.resize(size).tobytes(), "<u4").reshape(size[::-1])
-
-
-def _as_grey(pixels: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint8]:
-    grey = np.empty(pixels.shape, np.uint8)
-    _mix_colours(pixels.ravel(), grey.ravel())
-    return grey
+def _shrunk_by_opacity(image: Any, size: tuple[int, int]) -> npt.NDArray[np.uint32]:
+    """Return the pixels of a small copy of an image with opacity, which weighs colours where they are mixed."""
+    weighed = pixels_of(image.convert("RGBa"))
+    small = shrink(weighed, *plan(weighed.shape, *size))
+    return pixels_of(pillow().frombuffer("RGBa", size, small, "raw", "RGBa", 0, 1).convert("RGBA"))
 
 
 @kernel
-def _mix_colours(pixels, grey):
-    """Write the grey that colours look like into grey."""
+def _measure_shrunk(pixels, columns, rows, rows_first):
+    """Return what `_measure` does, of a small copy."""
+    return _measure(shrink(pixels, columns, rows, rows_first))
+
+
+@kernel
+def _measure(pixels):
+    """Return the number of pixels, sum and sum of squares of the image of edges, and the sum of squared counts."""
+    grey = np.empty(pixels.shape, np.uint8)
+    _mix_colours(pixels.ravel(), 1 if pixels.itemsize > 1 else 0x010101, grey.ravel())
+    total, squares = _sum_edges(grey)
+    return grey.size, total, squares, _sum_square_counts(grey)
+
+
+@kernel
+def _mix_colours(pixels, parts, grey):
+    """Write the grey that pixels times parts look like: a shade of grey is a colour of three equal parts."""
     for i in range(pixels.size):
-        red, green, blue = pixels[i] & 255, (pixels[i] >> 8) & 255, (pixels[i] >> 16) & 255
+        colour = np.uint32(pixels[i]) * parts
+        red, green, blue = colour & 255, (colour >> 8) & 255, (colour >> 16) & 255
         grey[i] = (RED * red + GREEN * green + BLUE * blue + 32768) >> 16
 
 
