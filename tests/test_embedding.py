@@ -369,17 +369,12 @@ def stop_at(block: int, error: Callable[[], None]) -> Callable[[int], None]:
     return at_block
 
 
-def interrupt() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
-
-
 def fail() -> None:
     raise LookupError("the disk is gone")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no SIGINT to oneself")
 @pytest.mark.parametrize("n_jobs", [1, 2, 5])
-def test_an_interrupt_ends_the_call_and_its_threads(n_jobs):
+def test_an_interrupt_ends_the_call_and_its_threads(n_jobs, interrupt):
     source = Blocks(100_000, stop_at(20, interrupt))
     with pytest.raises(KeyboardInterrupt):
         filter.find_label_issues(None, source, n_jobs=n_jobs)

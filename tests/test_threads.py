@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import signal
 import threading
 import time
 import weakref
@@ -212,22 +211,13 @@ def test_an_error_keeps_nothing():
 # -- Ctrl-C
 
 
-def interrupt_after(seconds: float) -> None:
-    time.sleep(seconds)
-    os.kill(os.getpid(), signal.SIGINT)
-
-
-needs_signals = pytest.mark.skipif(os.name == "nt", reason="no SIGINT to oneself")
-
-
-@needs_signals
-def test_an_interrupt_of_the_working_main_thread_stops_all():
+def test_an_interrupt_of_the_working_main_thread_stops_all(interrupt):
     busy = []
 
     def work(item):
         busy.append(item)
         if item == 10:
-            os.kill(os.getpid(), signal.SIGINT)
+            interrupt()
         time.sleep(0.002)
 
     with pytest.raises(KeyboardInterrupt):
@@ -236,15 +226,15 @@ def test_an_interrupt_of_the_working_main_thread_stops_all():
     assert not ours()
 
 
-@needs_signals
-def test_an_interrupt_of_the_waiting_main_thread_stops_all():
+def test_an_interrupt_of_the_waiting_main_thread_stops_all(interrupt):
     """The main thread has nothing left to do and waits for a thread that is still busy."""
     both_busy, finished = threading.Barrier(2, timeout=30), []
 
     def work(item):
         both_busy.wait()
         if threading.current_thread().name == "fastcl":
-            interrupt_after(0.1)
+            time.sleep(0.1)
+            interrupt()
             time.sleep(0.1)
             finished.append(item)
 
