@@ -139,11 +139,13 @@ def test_features_changed_since_are_not_mixed_with_those_of_before():
 
 
 def test_a_check_that_fails_has_no_answer_any_more():
-    lab = audited(features=BLOBS.features, issue_types=["outlier"])
-    with pytest.warns(UserWarning, match="threshold"):
-        lab.find_issues(issue_types={"outlier": {"threshold": 7}})
+    features = BLOBS.features.copy()
+    lab = audited(features=features, issue_types=["outlier"])
+    features += np.arange(12)
+    with pytest.warns(UserWarning, match="Pass them again"):
+        lab.find_issues(issue_types={"outlier": {"k": 15}})
     assert "outlier" not in lab.issue_summary.issue_type.tolist()
-    with pytest.raises(ValueError, match="threshold"):
+    with pytest.raises(ValueError, match="Pass them again"):
         lab.get_issues("outlier")
 
 

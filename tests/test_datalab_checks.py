@@ -8,6 +8,7 @@ from datalab_problems import BLOBS, DATA, audited, blobs, numbers
 
 from fastcl import Datalab
 from fastcl.datalab import Finding, check
+from fastcl.datalab.limits import whole
 from fastcl.neighbors import build_knn_graph
 
 # -- failures
@@ -107,11 +108,29 @@ def test_own_default_checks_run_unasked(own_checks):
         ({"name": "a", "tasks": ("clasification",)}, "tasks"),
         ({"name": "a", "needs": "labls"}, "needs"),
         ({"name": "a", "needs": ("labels", "pred_probs embeddings")}, "embeddings"),
+        ({"name": "a", "limits": {"nummer": whole(0)}}, "'number'; got 'nummer'"),
     ],
 )
-def test_check_rejects_unknown_words(arguments, said):
+def test_check_rejects_unknown_words(own_checks, arguments, said):
+    def a(evidence, *, number=13):
+        """Never run."""
+
     with pytest.raises(ValueError, match=said):
-        check(**arguments)
+        check(**arguments)(a)
+
+
+def test_limits_of_own_checks_hold_before_anything_runs(own_checks):
+    def be_a_row(name, value, evidence):
+        whole(0, evidence.n_rows - 1)(name, value, evidence)
+
+    @check("unlucky", limits={"number": be_a_row})
+    def unlucky(evidence, *, number=13):
+        """Rows that superstition would leave out."""
+        return Finding(np.arange(evidence.n_rows) == number, np.ones(evidence.n_rows))
+
+    with pytest.raises(ValueError, match=r"`issue_types\['unlucky'\]\['number'\]` must lie in \[0, 502\]; got 503"):
+        audited(issue_types={"unlucky": {"number": 503}})
+    assert audited(issue_types={"unlucky": {"number": 4}}).issues.is_unlucky_issue.sum() == 1
 
 
 # -- checks beyond the reference

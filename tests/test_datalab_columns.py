@@ -104,9 +104,8 @@ def test_s18_a_declared_class_without_rows_is_the_rarest(absent):
 @pytest.mark.parametrize(("threshold", "error"), [(-0.1, ValueError), ("much", TypeError), (True, TypeError)])
 def test_imbalance_rejects_bad_thresholds(threshold, error):
     lab = Datalab({"y": [0, 1]}, label_name="y", verbosity=0)
-    with pytest.warns(UserWarning, match="`threshold` must"):
+    with pytest.raises(error, match=r"`issue_types\['class_imbalance'\]\['threshold'\]` must"):
         lab.find_issues(issue_types={"class_imbalance": {"threshold": threshold}})
-    assert isinstance(lab.failed["class_imbalance"], error)
 
 
 # -- identifier_column
@@ -229,5 +228,5 @@ def test_s19_a_wide_range_takes_no_memory():
 
 @pytest.mark.parametrize("features", [np.zeros((5, 2)), {"a": [1, 2]}, [[1, 2], [1, 2, 3]], [1, 2, 3], {"a": 3}])
 def test_identifier_rejects_columns_of_other_lengths(features):
-    with pytest.warns(UserWarning, match="1 check failed"), pytest.raises(ValueError, match=r"`features` must be"):
+    with pytest.raises(ValueError, match=r"`features` must be"):
         run_identifier(features, n_rows=3)

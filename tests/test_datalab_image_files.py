@@ -378,11 +378,9 @@ BROKEN = [picture("RGB"), b"no image", None, *[picture("RGB", seed=seed) for see
         ["spurious_correlations"],
         ["spurious_correlations", "light"],
         ["light", "spurious_correlations"],
-        {"dark": {"threshold": 5}, "light": {}},
     ],
     ids=str,
 )
-@pytest.mark.filterwarnings("ignore:1 check failed")
 def test_unreadable_images_are_noted_once(chosen: Any) -> None:
     labels = np.arange(len(BROKEN)) % 2
     lab = Datalab({"image": BROKEN, "y": labels}, image_key="image", label_name="y", verbosity=0)

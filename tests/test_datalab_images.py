@@ -12,6 +12,7 @@ Image = pytest.importorskip("PIL.Image")
 
 from image_problems import CHECKS, CLOSE, evidence_of, picture, textured  # noqa: E402
 
+from fastcl import Datalab  # noqa: E402
 from fastcl.datalab.checks.blurry import blurry  # noqa: E402
 from fastcl.datalab.checks.dark import dark  # noqa: E402
 from fastcl.datalab.checks.grayscale import grayscale  # noqa: E402
@@ -130,10 +131,10 @@ def test_s36_a_usual_issue_keeps_its_columns_and_leaves_the_summary(n_dark: int,
     ],
 )
 def test_check_rejects_bad_options_before_images_are_measured(find: Any, options: dict[str, Any]) -> None:
-    evidence = evidence_of([picture("RGB")] * 2, [0, 1])
-    with pytest.raises((ValueError, TypeError), match=f"`{next(iter(options))}` must"):
-        find(evidence, **options)
-    assert not evidence.made
+    lab = Datalab({"image": ["nowhere.png"] * 2, "y": [0, 1]}, label_name="y", image_key="image")
+    name, option = find.__name__, next(iter(options))
+    with pytest.raises((ValueError, TypeError), match=rf"`issue_types\['{name}'\]\['{option}'\]` must"):
+        lab.find_issues(issue_types={name: options})
 
 
 # -- spurious correlations

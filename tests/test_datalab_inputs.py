@@ -120,8 +120,8 @@ BAD_INPUTS = [
     ({"features": BLOBS.features, "issue_types": {"outlier": {"treshold": 1}}}, ValueError, "Did you mean 'threshold'"),
     ({"features": BLOBS.features, "issue_types": {"outlier": 5}}, TypeError, "dict of options"),
     ({"features": BLOBS.features, "issue_types": "outlier"}, TypeError, "list of names"),
-    ({"features": BLOBS.features, "issue_types": {"outlier": {"k": 0}}}, ValueError, "`k`"),
-    ({"features": BLOBS.features, "issue_types": {"outlier": {"k": 2.5}}}, TypeError, "`k`"),
+    ({"features": BLOBS.features, "issue_types": {"outlier": {"k": 0}}}, ValueError, r"\['k'\]` must"),
+    ({"features": BLOBS.features, "issue_types": {"outlier": {"k": 2.5}}}, TypeError, r"\['k'\]` must"),
     ({"knn_graph": build_knn_graph(BLOBS.features[:-1])}, ValueError, "503 rows"),
     ({"knn_graph": build_knn_graph(BLOBS.features[::-1]), "features": BLOBS.features}, ValueError, "of other ones"),
     ({"knn_graph": build_knn_graph(BLOBS.features), "issue_types": {"outlier": {"k": 20}}}, ValueError, "at most 10"),
@@ -145,6 +145,110 @@ def test_bad_input_is_refused_before_work_starts(monkeypatch, inputs, error, sai
     with pytest.raises(error, match=said):
         lab.find_issues(**inputs)
     assert len(lab.issue_summary) == 0
+
+
+FILTER = "find_label_issues_kwargs"
+
+BAD_OPTIONS = {
+    "classification": [
+        ("label", "k", 0),
+        ("label", "clean_learning_kwargs", {"folds": 3}),
+        ("label", "clean_learning_kwargs", {FILTER: {"filter_by": "prune"}}),
+        ("label", "clean_learning_kwargs", {FILTER: {"frac_noise": 2}}),
+        ("label", "clean_learning_kwargs", {FILTER: {"num_to_remove_per_class": [1]}}),
+        ("label", "clean_learning_kwargs", {"label_quality_scores_kwargs": {"method": "entropy"}}),
+        ("label", "clean_learning_kwargs", {"pulearning": 0}),
+        ("label", "health_summary_parameters", {"asymetric": True}),
+        ("label", "thresholds", [0.5, 0.5]),
+        ("label", "noise_matrix", np.eye(3)),
+        ("label", "inverse_noise_matrix", np.ones((5, 5))),
+        ("outlier", "k", 0),
+        ("outlier", "k", 2.5),
+        ("outlier", "t", 0),
+        ("outlier", "metric", "cosinus"),
+        ("outlier", "scaling_factor", -1.0),
+        ("outlier", "threshold", 1.5),
+        ("outlier", "ood_kwargs", {"t": 1}),
+        ("outlier", "ood_kwargs", {"params": {"M": 0}}),
+        ("near_duplicate", "threshold", "low"),
+        ("conflicting_labels", "k", True),
+        ("leakage", "metric", 5),
+        ("non_iid", "num_permutations", 0),
+        ("non_iid", "seed", -1),
+        ("non_iid", "significance_threshold", 5),
+        ("class_imbalance", "threshold", -1),
+        ("ambiguous", "threshold", -1),
+        ("data_valuation", "threshold", 2),
+        ("underperforming_group", "threshold", 2),
+        ("underperforming_group", "min_cluster_samples", 0),
+        ("underperforming_group", "clustering_kwargs", {"metric": "cosine"}),
+        ("underperforming_group", "clustering_kwargs", {"eps": -1}),
+        ("underperforming_group", "cluster_ids", np.zeros(502, int)),
+        ("underperforming_group", "cluster_ids", ["a"] * 503),
+        ("identifier_column", "features", [[1, 2]]),
+        ("short_text", "min_characters", -1),
+        ("long_text", "max_characters", "all"),
+        ("long_text", "fence", 1000),
+        ("repeated_text", "normalize", "letters"),
+        ("pii", "types", "e-mail address"),
+        ("pii", "types", ["email", "name"]),
+        ("pii", "types", 5),
+    ],
+    "regression": [
+        ("label", "threshold", -1),
+        ("label", "method", "residuals"),
+        ("label", "uncertainty", -1),
+        ("label", "uncertainty", [1.0, 2.0]),
+        ("label", "coarse_search_range", [2]),
+        ("label", "fine_search_size", -1),
+        ("label", "model_kwargs", "fast"),
+        ("label", "clean_learning_kwargs", {"folds": 3}),
+        ("label", "clean_learning_kwargs", {"cv_n_folds": 1}),
+        ("label", "coarse_range", [0.1]),
+    ],
+    "multilabel": [
+        ("label", "filter_by", "prune"),
+        ("label", "frac_noise", -1),
+        ("label", "num_to_remove_per_class", [1]),
+        ("label", "min_examples_per_class", -1),
+        ("label", "confident_joint", np.ones((3, 2, 2))),
+        ("label", "n_jobs", 0),
+        ("label", "method", "entropy"),
+        ("label", "aggregator_kwargs", {"method": "mean of all"}),
+    ],
+}
+OPTIONS = [(task, *bad) for task, all_bad in BAD_OPTIONS.items() for bad in all_bad]
+
+
+@pytest.mark.parametrize(("task", "name", "option", "value"), OPTIONS)
+def test_options_beyond_their_limits_are_refused_before_work_starts(monkeypatch, task, name, option, value):
+    no_work(monkeypatch)
+    problem = {"classification": BLOBS, "regression": numbers(), "multilabel": label_sets()}[task]
+    lab = Datalab({"y": problem.labels, "text": ["a"] * 503}, task, "y", text_key="text", verbosity=0)
+    inputs = {"pred_probs": problem.pred_probs, "features": problem.features, "split": np.arange(503) % 2}
+    with pytest.raises((TypeError, ValueError), match="` must "):
+        lab.find_issues(**inputs, issue_types={"class_imbalance": {}} | {name: {option: value}})
+    assert not lab.failed
+
+
+#: Options that may be anything: flags, and what the reference takes and nobody needs.
+FREE = {"save_space", "clf_kwargs", "validation_func", "verbose", "low_memory", "adjust_pred_probs"}
+
+
+@pytest.mark.parametrize("task", BAD_OPTIONS)
+def test_every_option_has_a_limit(task):
+    from fastcl.datalab.audit import known_checks
+
+    for check in known_checks(task).values():
+        assert check.options.keys() - check.limits.keys() <= FREE, check.name
+        assert check.limits.keys() <= check.options.keys() | {"k", "metric"}, check.name
+
+
+def test_limits_are_not_asked_where_the_check_cannot_run():
+    """That is then what is wrong, and limits may look at inputs that are not there."""
+    with pytest.warns(UserWarning, match="'label' needs `label_name` and `pred_probs`"):
+        lab = audited(issue_types={"label": {"thresholds": [0.5]}})
+    assert list(lab.failed) == ["label"]
 
 
 @pytest.mark.parametrize(
@@ -234,15 +338,32 @@ def test_nothing_given_runs_what_needs_nothing():
 
 
 def test_answers_come_in_the_library_of_the_data():
-    pl, pa = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    pl, pa, datasets = map(pytest.importorskip, ("polars", "pyarrow", "datasets"))
     for table, kind in (
         (pl.DataFrame(DATA), pl.DataFrame),
         (pa.table(DATA), pa.Table),
         (pd.DataFrame(DATA), pd.DataFrame),
+        (datasets.Dataset.from_dict(DATA), datasets.Dataset),
     ):
-        lab = audited(table, pred_probs=BLOBS.pred_probs, features=BLOBS.features)
-        for answer in (lab.issues, lab.issue_summary, lab.get_issues("label"), lab.get_issues("near_duplicate")):
+        lab = Datalab(table, label_name="y", verbosity=0)
+        assert isinstance(lab.issues, kind)
+        lab.find_issues(pred_probs=BLOBS.pred_probs, features=BLOBS.features)
+        checks = [lab.get_issues(name) for name in lab.list_default_issue_types() if name in lab.info]
+        health = lab.get_info("label")["classes_by_label_quality"]
+        new = lab.score_new(data=table, pred_probs=BLOBS.pred_probs, features=BLOBS.features)
+        for answer in (lab.issues, lab.issue_summary, *checks, health, new, lab.monitor().compare(new)):
             assert isinstance(answer, kind)
+
+
+def test_answers_for_a_dataset_go_beside_it():
+    """Flags as columns of the data themselves, to filter by and to push: what one does with a Hugging Face dataset."""
+    datasets = pytest.importorskip("datasets")
+    data = datasets.Dataset.from_dict(DATA)
+    lab, twin = (audited(one, pred_probs=BLOBS.pred_probs) for one in (data, pd.DataFrame(DATA)))
+    both = datasets.concatenate_datasets([data, lab.get_issues()], axis=1)
+    wrong = both.filter(lambda row: row["is_label_issue"])
+    assert wrong["y"][:] == BLOBS.labels[twin.issues.is_label_issue].tolist()
+    pd.testing.assert_frame_equal(lab.get_issues("label").to_pandas(), twin.get_issues("label"), check_dtype=False)
 
 
 def test_checks_of_images_may_be_nested_as_in_cleanlab():

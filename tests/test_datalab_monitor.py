@@ -171,7 +171,7 @@ def test_declared_classes_of_a_dataset_are_read_as_names(monitor):
     features = datasets.Features({"y": datasets.ClassLabel(names=NAMES[:5].tolist()[::-1])})
     data = datasets.Dataset.from_dict({"y": 4 - new.labels}, features=features)
     table = monitor.score_new(data=data, pred_probs=new.pred_probs)
-    assert table.given_label.tolist() == NAMES[new.labels].tolist()
+    assert table["given_label"][:] == NAMES[new.labels].tolist()
 
 
 # -- distances

@@ -563,7 +563,7 @@ def test_ood_warns_of_what_is_not_used_and_only_then():
     with pytest.warns(UserWarning, match="not used"):
         unadjusted.fit_score(pred_probs=pred_probs, labels=labels)
     with pytest.warns(UserWarning, match="not meant for adjusted"):
-        OutOfDistribution({"method": "gen"})
+        OutOfDistribution({"method": "gen", "M": 5}).fit_score(pred_probs=pred_probs, labels=labels)
     with pytest.warns(UserWarning, match="only 7 classes"):
         OutOfDistribution({"method": "gen", "adjust_pred_probs": False}).score(pred_probs=pred_probs)
     ood = OutOfDistribution()

@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 
 from fastcl.classification.findings import Findings, LabelNoise, Wanted, find
 from fastcl.core.errors import check_number, sentence
+from fastcl.core.filter_options import question_options
 from fastcl.core.validation import as_options
 from fastcl.cross_validation.pred_probs import as_classes, as_classifier, as_label_array, predict_held_out
 from fastcl.cross_validation.rows import as_rows, check_rows
@@ -356,7 +357,7 @@ class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
         return X
 
     def _wanted(self, thresholds: Any, noise_matrix: Any, inverse_noise_matrix: Any) -> Wanted:
-        return Wanted.of_options(
+        wanted = Wanted.of_options(
             self.find_label_issues_kwargs,
             self.label_quality_scores_kwargs,
             thresholds=thresholds,
@@ -365,6 +366,8 @@ class CleanLearning(ClassifierMixin, MetaEstimator):  # type: ignore[misc]
             pulearning=self.pulearning,
             converge_latent_estimates=self.converge_latent_estimates,
         )
+        question_options(wanted.filter_by, wanted.prune)
+        return wanted
 
     def _find(
         self,

@@ -13,7 +13,7 @@ from fastcl.core import matrices
 from fastcl.core.arrays import as_table
 from fastcl.core.constants import MAX_DENSE_CLASSES
 from fastcl.core.errors import sentence
-from fastcl.core.filter_options import PruneOptions, check_options
+from fastcl.core.filter_options import PruneOptions, refuse_options
 from fastcl.core.noise_matrices import (
     compute_noise_matrix_from_inverse,
     compute_py_inv_noise_matrix,
@@ -62,7 +62,7 @@ class Wanted:
         filter_by = search.pop("filter_by", "prune_by_noise_rate")
         method = score.pop("method", "self_confidence")
         wanted = cls(filter_by, PruneOptions(**search), method, score, **others)
-        check_options(filter_by, wanted.prune)
+        refuse_options(filter_by, wanted.prune)
         return wanted
 
     def check(self, classes: npt.NDArray[Any]) -> None:

@@ -87,17 +87,24 @@ def as_pred_probs(values: Any) -> tuple[RowReader, list[Hashable] | None]:
 
 def as_table(columns: dict[str, npt.NDArray[Any]], like: tuple[Any, ...]) -> Any:
     """Return columns as a table of the library that the first table or column in `like` is of, else of pandas."""
-    libraries = [type(value).__module__.partition(".")[0] for value in like]
-    for library in libraries:
+    for value in like:
+        library = type(value).__module__.partition(".")[0]
         if library in ("polars", "pyarrow"):
-            import narwhals.stable.v2 as nw
+            return _made_by(library, columns)
+        if is_dataset(value):
+            from datasets import Dataset
 
-            return nw.from_dict(
-                {name: _with_lists(values) for name, values in columns.items()}, backend=library
-            ).to_native()
+            return Dataset(_made_by("pyarrow", columns))
     import pandas as pd
 
     return pd.DataFrame(columns)
+
+
+def _made_by(library: str, columns: dict[str, npt.NDArray[Any]]) -> Any:
+    """Return columns as a table of Polars or Arrow."""
+    import narwhals.stable.v2 as nw
+
+    return nw.from_dict({name: _with_lists(values) for name, values in columns.items()}, backend=library).to_native()
 
 
 def _with_lists(values: npt.NDArray[Any]) -> Any:
@@ -122,6 +129,17 @@ def as_narwhals(name: str, values: Any) -> Any:
     if isinstance(native, nw.LazyFrame):
         native = native.collect()
     return native if isinstance(native, (nw.DataFrame, nw.Series)) else None
+
+
+def is_dataset(data: Any) -> bool:
+    """Tell whether something is a ``datasets.Dataset`` of Hugging Face."""
+    return hasattr(data, "features") and hasattr(getattr(data, "data", None), "table")
+
+
+def dataset_table(dataset: Any) -> Any:
+    """Return the rows of a ``datasets.Dataset`` as a table of Arrow; nothing is copied unless it is a selection."""
+    table, chosen = dataset.data.table, dataset._indices  # after select or shuffle
+    return table if chosen is None else table.take(chosen.table.column(0))
 
 
 def column_names(table: Any) -> list[Hashable] | None:
@@ -173,7 +191,9 @@ def _is_lazy(values: Any) -> bool:
 
 
 def _as_column(values: Any) -> Any:
-    """Return what narwhals does not know for a column (pandas' index and categorical, Arrow's array) as one."""
+    """Return what narwhals does not know (pandas' index and categorical, Arrow's array, a data set) as what it does."""
+    if is_dataset(values):
+        return dataset_table(values)
     pandas, pyarrow = sys.modules.get("pandas"), sys.modules.get("pyarrow")
     if pandas is not None and isinstance(values, (pandas.Categorical, pandas.Index)):
         return pandas.Series(values)

@@ -34,14 +34,24 @@ class PruneOptions:
 
 def check_options(filter_by: str, prune: PruneOptions) -> None:
     """Raise if there is no such filter, or an option is impossible; warn of options that the filter does not use."""
+    refuse_options(filter_by, prune)
+    question_options(filter_by, prune)
+
+
+def refuse_options(filter_by: str, prune: PruneOptions) -> None:
+    """Raise if there is no such filter, or an option is impossible."""
     check_option("filter_by", filter_by, FILTER_NAMES)
     check_number("frac_noise", prune.frac_noise, 0, 1)
     check_number("min_examples_per_class", prune.min_examples_per_class, 0, whole=True)
-    if filter_by in PRUNE_FILTERS:
-        return
-    if prune.num_to_remove_per_class is not None:
+    if filter_by not in PRUNE_FILTERS and prune.num_to_remove_per_class is not None:
         rule = f"be None for {filter_by!r}"
         raise ValueError(sentence("num_to_remove_per_class", rule, "a sequence", "Only prune filters know it."))
+
+
+def question_options(filter_by: str, prune: PruneOptions) -> None:
+    """Warn of options that the filter does not use."""
+    if filter_by in PRUNE_FILTERS:
+        return
     if prune.frac_noise != 1:
         warn(f"`frac_noise` is not used by {filter_by!r}, only by the prune filters.")
     if prune.confident_joint is not None:

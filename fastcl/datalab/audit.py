@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from fastcl.core.errors import check_number, sentence, warn
+from fastcl.core.errors import sentence, warn
 from fastcl.datalab.check import CHECKS, NEEDS, Check, Finding
 from fastcl.datalab.evidence import Evidence
 from fastcl.datalab.findings import as_finding
@@ -119,15 +119,15 @@ def _assign(evidence: Evidence, name: str, options: Any, adapt: Callable[[dict[s
         raise TypeError(sentence(f"issue_types[{name!r}]", "be a dict of options", repr(options)))
     given = {option: value for option, value in (options or {}).items() if value is not None}
     own = {option: given.pop(option) for option in INPUTS if option in given and option not in check.options}
-    check.check_options(given)
-    return Assignment(check, adapt(own) if own else evidence, given)
+    looked_at = adapt(own) if own else evidence
+    check.check_options(given, looked_at)
+    return Assignment(check, looked_at, given)
 
 
 def _plan_graphs(assignments: Iterable[Assignment]) -> None:
     """Tell the graphs what will be asked of them, before the first is built."""
     for one in assignments:
         if one.evidence.graphs and "k" in one.options and "graph" in frozenset().union(*one.check.needs):
-            check_number("k", one.options["k"], 1, whole=True)
             one.evidence.graphs.want(int(one.options["k"]), one.options.get("metric"))
         elif one.evidence.graphs and one.options.get("metric") is not None:
             one.evidence.graphs.want(1, one.options["metric"])

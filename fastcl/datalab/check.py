@@ -20,12 +20,16 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.errors import check_option, sentence, warn
+from fastcl.datalab.limits import OF_NEIGHBORS, Limit
+
+if TYPE_CHECKING:
+    from fastcl.datalab.evidence import Evidence
 
 TASKS = ("classification", "regression", "multilabel")
 
@@ -94,6 +98,7 @@ class Check:
     default : whether it runs without being asked for
     shows : the verbosity from which on the report shows entries of `info`
     spares : options that, given, spare a need
+    limits : what raises, by option, unless a value is one that it can work with
     """
 
     name: str
@@ -103,6 +108,7 @@ class Check:
     default: bool
     shows: Mapping[str, int]
     spares: Mapping[str, str]
+    limits: Mapping[str, Limit]
 
     @property
     def is_own(self) -> bool:
@@ -130,8 +136,8 @@ class Check:
         there = set(available) | {self.spares[option] for option in options if option in self.spares}
         return any(alternative <= there for alternative in self.needs)
 
-    def check_options(self, options: Mapping[str, Any]) -> None:
-        """Raise ValueError, naming the nearest option, if one is not known."""
+    def check_options(self, options: Mapping[str, Any], evidence: Evidence) -> None:
+        """Raise if an option is not known, naming the nearest one, or has a value beyond its limit."""
         for option in options:
             if not self.accepts(option):
                 raise ValueError(
@@ -139,6 +145,10 @@ class Check:
                         f"issue_types[{self.name!r}]", "hold options of the check", repr(option), self._advice(option)
                     )
                 )
+        if self.can_run(evidence.available, options):  # if not, that is what is to be said
+            for option, value in options.items():
+                if option in self.limits:
+                    self.limits[option](f"issue_types[{self.name!r}][{option!r}]", value, evidence)
 
     def _advice(self, option: str) -> str:
         if near := get_close_matches(str(option), self.options, n=1):
@@ -158,6 +168,7 @@ def check(
     default: bool = False,
     shows: Mapping[str, int] | None = None,
     spares: Mapping[str, str] | None = None,
+    limits: Mapping[str, Limit] | None = None,
 ) -> Callable[[Callable[..., Finding]], Callable[..., Finding]]:
     """Register a function as a check.
 
@@ -177,6 +188,10 @@ def check(
         The verbosity (0 to 4) from which on the report shows an entry of the finding's `info`; 4 shows all.
     spares : mapping of str to str, optional
         Options that stand for a need: given, the check can run without it.
+    limits : mapping of str to callable, optional
+        For options, what raises unless a value is possible: before any check runs, it is called with the name of the
+        option, its value and the `Evidence`. `fastcl.datalab.limits` makes the usual ones: ``number(0, 1)``,
+        ``whole(1)``, ``one_of([...])``. A check that needs "graph" has those of `k` and `metric`.
 
     Returns
     -------
@@ -187,7 +202,7 @@ def check(
     Raises
     ------
     ValueError
-        If a task or a need is unknown, or the name is none for a column.
+        If a task, a need or an option with a limit is unknown, or the name is none for a column.
 
     Examples
     --------
@@ -211,7 +226,10 @@ def check(
         check_option("needs", word, NEEDS)
 
     def register(find: Callable[..., Finding]) -> Callable[..., Finding]:
-        made = Check(name, find, alternatives, tuple(tasks), default, dict(shows or {}), dict(spares or {}))
+        known = (OF_NEIGHBORS if "graph" in frozenset[str]().union(*alternatives) else {}) | dict(limits or {})
+        made = Check(name, find, alternatives, tuple(tasks), default, dict(shows or {}), dict(spares or {}), known)
+        for option in limits or {}:
+            check_option("limits", option, made.options)
         for task in tasks:
             _tell_if_replaced(CHECKS[task].get(name), made)
             CHECKS[task][name] = made

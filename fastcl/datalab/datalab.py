@@ -42,8 +42,8 @@ class Datalab:
     data : table or path
         The data to audit: a dict of columns, a list of dicts, a pandas, Polars or Arrow table, a Hugging Face dataset,
         or the path of a ``.csv``, ``.tsv``, ``.parquet``, ``.jsonl``, ``.json`` or ``.txt`` file. Never copied nor
-        changed. Tables come back in the library of the data; pandas for dicts, lists, Hugging Face datasets and paths.
-        Rows are counted from 0, whatever index they have.
+        changed. Tables come back in the library of the data; pandas for dicts, lists and paths. Rows are counted from
+        0, whatever index they have.
     task : {"classification", "regression", "multilabel"}
         What labels are: one class a row, a number, or a set of classes.
     label_name : str, optional
@@ -164,8 +164,9 @@ class Datalab:
         Raises
         ------
         TypeError, ValueError
-            If inputs do not fit the data (number of rows, classes, values), or a check or an option is unknown. A check
-            that fails later raises nothing: it is recorded in `failed`, and a warning says so.
+            If inputs do not fit the data (number of rows, classes, values), a check or an option is unknown, or an
+            option is out of its range. A check that fails later raises nothing: it is recorded in `failed`, and a
+            warning says so.
 
         Notes
         -----

@@ -70,12 +70,9 @@ def _flags(name: str, finding: Finding) -> dict[str, Any]:
 
 
 def _table(columns: dict[str, Any], n_rows: int, like: Any) -> Any:
-    """Return columns as a table, of `n_rows` rows also if there are no columns."""
-    if not columns:
-        import pandas as pd
-
-        return pd.DataFrame(index=range(n_rows))
-    return as_table({name: _column(values) for name, values in columns.items()}, (like,))
+    """Return columns as a table; without columns those of pandas have `n_rows` rows all the same."""
+    table = as_table({name: _column(values) for name, values in columns.items()}, (like,))
+    return table if columns or not hasattr(table, "reindex") else table.reindex(range(n_rows))
 
 
 def _column(values: Any) -> Any:

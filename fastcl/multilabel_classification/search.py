@@ -167,7 +167,7 @@ def _scores(sweep: CellSweep, scoring: Scoring, rows: Rows | None = None) -> npt
 def _checked(prune: PruneOptions, n_classes: int) -> PruneOptions:
     """Return the options with the joint and the numbers to remove as arrays that fit, or raise."""
     joint, wanted = prune.confident_joint, prune.num_to_remove_per_class
-    if _is_square(joint, n_classes):
+    if is_square_joint(joint, n_classes):
         warn(
             f"`confident_joint` of shape {(n_classes, n_classes)} is not used: multi-label joints have shape "
             f"({n_classes}, 2, 2), see `fastcl.count.compute_confident_joint(..., multi_label=True)`."
@@ -183,7 +183,7 @@ def _checked(prune: PruneOptions, n_classes: int) -> PruneOptions:
     )
 
 
-def _is_square(joint: Any, n_classes: int) -> bool:
+def is_square_joint(joint: Any, n_classes: int) -> bool:
     """Tell whether a joint is one of classes that exclude each other, as the reference takes and ignores it."""
     try:
         return np.shape(joint) == (n_classes, n_classes)

@@ -190,7 +190,7 @@ def find_worst_group(
     if cluster_ids is not None:
         if (eps, min_samples) != (EPS, MIN_SAMPLES):
             warn("`eps` and `min_samples` are not used, since `cluster_ids` are given.")
-        ids, advice = _checked_ids(cluster_ids, n_samples), ""
+        ids, advice = as_cluster_ids(cluster_ids, n_samples), ""
     else:
         if graph is None:
             raise ValueError(sentence("graph", "be given, or `cluster_ids`", "neither"))
@@ -241,7 +241,7 @@ def _self_confidence(labels: Any, pred_probs: Any, class_names: Sequence[Hashabl
     return rows.scores
 
 
-def _checked_ids(cluster_ids: Any, n_samples: int) -> Ids:
+def as_cluster_ids(cluster_ids: Any, n_samples: int) -> Ids:
     """Return given cluster ids as int64, or raise."""
     ids = as_array("cluster_ids", cluster_ids)
     if ids.dtype.kind not in "iu":

@@ -257,8 +257,6 @@ class OutOfDistribution:
             _check_thresholds(params["confident_thresholds"])
         if params["scaling_factor"] is not None:
             check_above_0("scaling_factor", params["scaling_factor"])
-        if params["method"] == "gen" and params["adjust_pred_probs"]:
-            warn("'gen' is not meant for adjusted probabilities: set params['adjust_pred_probs'] to False.")
 
     def _fit(
         self, features: Any, pred_probs: Any, labels: Any, graph: Any, verbose: bool, n_jobs: int | None
@@ -323,6 +321,8 @@ class OutOfDistribution:
             raise ValueError(_unfitted("pred_probs"))
         values, _ = as_pred_probs(pred_probs)
         n_classes = values.shape[1]
+        if params["method"] == "gen" and params["adjust_pred_probs"]:
+            warn("'gen' is not meant for adjusted probabilities: set params['adjust_pred_probs'] to False.")
         if params["method"] == "gen" and n_classes < params["M"]:
             warn(f"There are only {n_classes} classes: with params['M'] = {params['M']} no score is far from 1.")
         if not params["adjust_pred_probs"]:

@@ -28,16 +28,12 @@ from fastcl.meta_estimator import (
     without_weights,
 )
 from fastcl.regression.linear import fastest
-from fastcl.regression.options import as_column, as_shares, as_uncertainty
+from fastcl.regression.options import COARSE, as_column, as_shares, as_uncertainty
 from fastcl.regression.refit import Refits
 from fastcl.regression.search import Found, Plan, Search
 from fastcl.regression.splits import Floats, n_left_out
 
 Options = Mapping[str, Any]
-
-#: The shares of wrong targets that are tried first.
-COARSE = (0.01, 0.05, 0.1, 0.15, 0.2)
-
 
 #: What `fit` may hand on to `find_label_issues`.
 OPTIONS = ("uncertainty", "coarse_search_range", "fine_search_size", "save_space")

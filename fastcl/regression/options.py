@@ -12,6 +12,9 @@ from fastcl.core.errors import check_number, sentence
 from fastcl.core.targets import as_targets
 from fastcl.regression.splits import Floats
 
+#: The shares of wrong targets that are tried first.
+COARSE = (0.01, 0.05, 0.1, 0.15, 0.2)
+
 
 def as_shares(shares: Any) -> list[float]:
     """Return the shares to try first, at least one."""

@@ -7,9 +7,17 @@ import numpy as np
 from fastcl.ambiguity import THRESHOLD, judge
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
+from fastcl.datalab.limits import SHARE
 
 
-@check("ambiguous", needs="labels pred_probs", tasks=("classification",), default=True, shows={"cut": 2})
+@check(
+    "ambiguous",
+    needs="labels pred_probs",
+    tasks=("classification",),
+    default=True,
+    shows={"cut": 2},
+    limits={"threshold": SHARE},
+)
 def ambiguous(evidence: Evidence, *, threshold: float = THRESHOLD) -> Finding:
     """Rows that belong to several classes, or to none.
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastcl.core.errors import check_number
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
-from fastcl.datalab.images.judging import MAX_PREVALENCE, check_shares, image_properties, judged
+from fastcl.datalab.images.judging import LIMITS, MAX_PREVALENCE, image_properties, judged
+from fastcl.datalab.limits import SHARE, number
 
 
-@check("blurry", needs="images", default=True, shows={"threshold": 2})
+@check(
+    "blurry",
+    needs="images",
+    default=True,
+    shows={"threshold": 2},
+    limits=LIMITS | {"color_threshold": SHARE, "normalizing_factor": number(0)},
+)
 def blurry(
     evidence: Evidence,
     *,
@@ -25,8 +31,6 @@ def blurry(
     the score is (1 - exp(-`normalizing_factor` e)) + s, at most 1, where s = 1 - exp(-`normalizing_factor` h), or 0 if
     that is not above `color_threshold`: drawings of few shades have few edges and are not blurred.
     """
-    check_shares(threshold=threshold, color_threshold=color_threshold, max_prevalence=max_prevalence)
-    check_number("normalizing_factor", normalizing_factor, 0)
     properties = image_properties(evidence)
     names = ("blurriness", "blurriness_grayscale_std")
     edges, shades = (1 - np.exp(-normalizing_factor * properties.of(name)) for name in names)

@@ -7,15 +7,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.errors import check_number, sentence
+from fastcl.core.errors import sentence
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
+from fastcl.datalab.limits import number
 
 #: What stands for the rarest class where none is rare enough.
 NO_CLASS = "NA"
 
 
-@check("class_imbalance", needs="labels", tasks=("classification",), default=True, shows={"Rarest Class": 0})
+@check(
+    "class_imbalance",
+    needs="labels",
+    tasks=("classification",),
+    default=True,
+    shows={"Rarest Class": 0},
+    limits={"threshold": number(0)},
+)
 def class_imbalance(evidence: Evidence, *, threshold: float = 0.1) -> Finding:
     """Rows of the rarest class, if it has much less than its share of the data.
 
@@ -23,7 +31,6 @@ def class_imbalance(evidence: Evidence, *, threshold: float = 0.1) -> Finding:
     default; its rows are scored with its share, all others with 1. A model sees too few of them to learn the class, and
     accuracy does not show it: collect more, weight them, or look at recall class by class.
     """
-    check_number("threshold", threshold, 0)
     codes, names = evidence.labels.codes, evidence.labels.names
     is_labeled = codes >= 0
     if not is_labeled.any():

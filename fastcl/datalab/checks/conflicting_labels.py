@@ -8,10 +8,18 @@ import numpy.typing as npt
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.copies import all_copies
 from fastcl.datalab.evidence import Evidence
+from fastcl.datalab.limits import number
 from fastcl.neighbors.duplicates.groups import Duplicates
 
 
-@check("conflicting_labels", needs="labels graph", tasks=("classification",), default=True, shows={"n_groups": 1})
+@check(
+    "conflicting_labels",
+    needs="labels graph",
+    tasks=("classification",),
+    default=True,
+    shows={"n_groups": 1},
+    limits={"threshold": number()},
+)
 def conflicting_labels(
     evidence: Evidence, *, metric: str | None = None, threshold: float = 0.13, k: int | None = None
 ) -> Finding:

@@ -7,6 +7,7 @@ import numpy as np
 from fastcl.data_valuation import find_low_value
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
+from fastcl.datalab.limits import SHARE
 
 
 @check(
@@ -14,6 +15,7 @@ from fastcl.datalab.evidence import Evidence
     needs="labels graph",
     tasks=("classification", "regression"),
     shows={"average_data_valuation": 3},
+    limits={"threshold": SHARE},
 )
 def data_valuation(
     evidence: Evidence, *, metric: str | None = None, threshold: float | None = None, k: int | None = None

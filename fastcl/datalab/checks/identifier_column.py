@@ -12,11 +12,14 @@ from fastcl.core.errors import sentence
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.data.columns import column_array
 from fastcl.datalab.evidence import Evidence
+from fastcl.datalab.limits import Limit
 
 Column = tuple[Hashable, Any]
 
+LIMITS: dict[str, Limit] = {"features": lambda _, value, evidence: _columns(value, evidence.n_rows)}
 
-@check("identifier_column", needs=("features", "columns"), shows={"identifier_columns": 1})
+
+@check("identifier_column", needs=("features", "columns"), shows={"identifier_columns": 1}, limits=LIMITS)
 def identifier_column(evidence: Evidence, *, features: Any = None) -> Finding:
     """Columns that only number the rows: as many consecutive integers as there are rows, in any order.
 

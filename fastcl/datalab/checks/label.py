@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.classification.findings import Findings, Wanted, conclude, find
-from fastcl.core.filter_options import PRUNE_FILTERS
+from fastcl.core.filter_options import PRUNE_FILTERS, question_options
 from fastcl.core.validation import as_options
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.data.named import Named
 from fastcl.datalab.data.rows import RowsOf
 from fastcl.datalab.evidence import Evidence
+from fastcl.datalab.limits import Limit, whole
 from fastcl.datalab.model_free import NOTE, neighbours_votes
 from fastcl.dataset import health_of_sweep, health_summary
 from fastcl.engine.run import Sweep
@@ -31,6 +32,18 @@ MOST_NAMED = 5
 SEARCH_OPTIONS = {"find_label_issues_kwargs", "label_quality_scores_kwargs", "pulearning", "converge_latent_estimates"}
 TRAINING_OPTIONS = {"clf", "cv_n_folds", "seed", "verbose", "low_memory"}
 
+#: Options of `health_summary` that are not the data themselves; what is printed is for the report to say.
+HEALTH_OPTIONS = {"asymmetric", "class_names", "num_examples", "joint", "confident_joint", "multi_label", "verbose"}
+
+LIMITS: dict[str, Limit] = {
+    "k": whole(1),
+    "health_summary_parameters": lambda name, value, _: as_options(name, value, HEALTH_OPTIONS),
+    "clean_learning_kwargs": lambda _, value, evidence: _refuse(evidence, options=value),
+    "thresholds": lambda _, value, evidence: _refuse(evidence, thresholds=value),
+    "noise_matrix": lambda _, value, evidence: _refuse(evidence, noise_matrix=value),
+    "inverse_noise_matrix": lambda _, value, evidence: _refuse(evidence, inverse_noise_matrix=value),
+}
+
 
 @check(
     "label",
@@ -38,6 +51,7 @@ TRAINING_OPTIONS = {"clf", "cv_n_folds", "seed", "verbose", "low_memory"}
     tasks=("classification",),
     default=True,
     shows={"classes_by_label_quality": 3, "overlapping_classes": 3},
+    limits=LIMITS,
 )
 def label(
     evidence: Evidence,
@@ -61,7 +75,11 @@ def label(
     asked = evidence
     if k is not None and evidence.is_model_free:
         evidence = evidence.having(given_pred_probs=_votes(evidence, k))
-    wanted = _wanted(clean_learning_kwargs, thresholds, noise_matrix, inverse_noise_matrix, evidence)
+    noise = {"noise_matrix": noise_matrix, "inverse_noise_matrix": inverse_noise_matrix}
+    wanted = _wanted(clean_learning_kwargs, thresholds=thresholds, **noise)
+    question_options(wanted.filter_by, wanted.prune)
+    if evidence.n_jobs:
+        wanted = replace(wanted, prune=replace(wanted.prune, n_jobs=evidence.n_jobs))
     sweep, findings = _search(evidence, wanted)
     health = _health(sweep, evidence, dict(health_summary_parameters or {}))
     scores = findings.label_quality
@@ -75,19 +93,21 @@ def label(
     )
 
 
-def _wanted(options: Any, thresholds: Any, noise: Any, inverse: Any, evidence: Evidence) -> Wanted:
+def _refuse(evidence: Evidence, **search: Any) -> None:
+    """Raise unless `CleanLearning` would take this for the classes of the labels."""
+    _wanted(**search).check(evidence.labels.names)
+
+
+def _wanted(options: Any = None, **search: Any) -> Wanted:
     """Return what is to be found, in the words of `CleanLearning`; what is about training is not needed."""
     given = as_options("clean_learning_kwargs", options, SEARCH_OPTIONS | TRAINING_OPTIONS)
-    wanted = Wanted.of_options(
+    return Wanted.of_options(
         given.get("find_label_issues_kwargs"),
         given.get("label_quality_scores_kwargs"),
-        thresholds=thresholds,
-        noise_matrix=noise,
-        inverse_noise_matrix=inverse,
         pulearning=given.get("pulearning"),
         converge_latent_estimates=given.get("converge_latent_estimates", False),
+        **search,
     )
-    return replace(wanted, prune=replace(wanted.prune, n_jobs=evidence.n_jobs)) if evidence.n_jobs else wanted
 
 
 def _search(evidence: Evidence, wanted: Wanted) -> tuple[Sweep, Findings]:

@@ -7,9 +7,10 @@ from typing import Any
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.copies import all_copies
 from fastcl.datalab.evidence import Evidence
+from fastcl.datalab.limits import number
 
 
-@check("leakage", needs="graph split", default=True, shows={"pairs_of_splits": 0})
+@check("leakage", needs="graph split", default=True, shows={"pairs_of_splits": 0}, limits={"threshold": number()})
 def leakage(evidence: Evidence, *, metric: str | None = None, threshold: float = 0.13, k: int | None = None) -> Finding:
     """Rows that have a copy, exact or near, in another split.
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastcl.core.errors import check_number
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
-from fastcl.datalab.images.judging import MAX_PREVALENCE, check_shares, image_properties, judged
+from fastcl.datalab.images.judging import LIMITS, MAX_PREVALENCE, image_properties, judged
+from fastcl.datalab.limits import number
 
 
-@check("low_information", needs="images", default=True, shows={"threshold": 2})
+@check(
+    "low_information",
+    needs="images",
+    default=True,
+    shows={"threshold": 2},
+    limits=LIMITS | {"normalizing_factor": number(0)},
+)
 def low_information(
     evidence: Evidence,
     *,
@@ -23,8 +29,6 @@ def low_information(
     The score is `normalizing_factor` times the entropy of the histogram of the channels, in bits, at most 1: few shades
     are little information. Blank pages, covered lenses and images that failed to load are of one shade.
     """
-    check_shares(threshold=threshold, max_prevalence=max_prevalence)
-    check_number("normalizing_factor", normalizing_factor, 0)
     entropy = image_properties(evidence).of("entropy")
     scores = np.minimum(normalizing_factor * entropy, 1)
     return judged(evidence, "low_information", scores, threshold, max_prevalence, {"entropy": entropy})

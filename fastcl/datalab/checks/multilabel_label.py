@@ -7,13 +7,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastcl.core.filter_options import FILTER_NAMES
+from fastcl.core.matrices import as_class_counts
+from fastcl.core.scores import METHODS
+from fastcl.core.side_joints import check_joints
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
+from fastcl.datalab.limits import SHARE, Limit, one_of, whole
+from fastcl.engine.threads import resolve_n_jobs
 from fastcl.multilabel_classification.filter import find_label_issues
-from fastcl.multilabel_classification.rank import get_label_quality_scores
+from fastcl.multilabel_classification.rank import as_aggregator, get_label_quality_scores
+from fastcl.multilabel_classification.search import is_square_joint
+
+LIMITS: dict[str, Limit] = {
+    "filter_by": one_of(FILTER_NAMES),
+    "frac_noise": SHARE,
+    "num_to_remove_per_class": lambda name, value, evidence: as_class_counts(name, value, len(evidence.labels.names)),
+    "min_examples_per_class": whole(0),
+    "confident_joint": lambda _, value, evidence: _refuse(value, len(evidence.labels.names)),
+    "n_jobs": lambda _, value, __: resolve_n_jobs(value),
+    "method": one_of(METHODS),
+    "aggregator_kwargs": lambda _, value, __: as_aggregator(value),
+}
 
 
-@check("label", needs="labels pred_probs", tasks=("multilabel",), default=True)
+@check("label", needs="labels pred_probs", tasks=("multilabel",), default=True, limits=LIMITS)
 def label(
     evidence: Evidence,
     *,
@@ -64,6 +82,12 @@ def label(
         },
         columns={"given_label": evidence.labels.given, "predicted_label": predicted},
     )
+
+
+def _refuse(confident_joint: Any, n_classes: int) -> None:
+    """Raise unless this is a joint of as many classes; one of classes that exclude each other is not used."""
+    if not is_square_joint(confident_joint, n_classes):
+        check_joints(confident_joint, n_classes)
 
 
 def probable(pred_probs: Any, names: npt.NDArray[Any]) -> npt.NDArray[Any]:

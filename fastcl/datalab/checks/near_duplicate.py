@@ -7,9 +7,10 @@ import numpy as np
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.copies import near_duplicates
 from fastcl.datalab.evidence import Evidence
+from fastcl.datalab.limits import number
 
 
-@check("near_duplicate", needs="graph", default=True, shows={"threshold": 2})
+@check("near_duplicate", needs="graph", default=True, shows={"threshold": 2}, limits={"threshold": number()})
 def near_duplicate(
     evidence: Evidence, *, metric: str | None = None, threshold: float = 0.13, k: int | None = None
 ) -> Finding:

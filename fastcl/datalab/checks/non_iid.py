@@ -10,6 +10,7 @@ import numpy.typing as npt
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
 from fastcl.datalab.graphs import Graphs
+from fastcl.datalab.limits import SHARE, whole
 from fastcl.neighbors.graph import KNNGraph
 from fastcl.neighbors.iid import NonIID
 from fastcl.neighbors.iid import non_iid as find_non_iid
@@ -23,10 +24,11 @@ RUNS = 20
 
 
 SHOWS = {"p-value": 0}
+LIMITS = {"num_permutations": whole(2), "seed": whole(0, 2**32 - 1), "significance_threshold": SHARE}
 
 
-@check("non_iid", needs=("graph", "pred_probs"), tasks=("classification",), default=True, shows=SHOWS)
-@check("non_iid", needs="graph", tasks=("regression", "multilabel"), default=True, shows=SHOWS)
+@check("non_iid", needs=("graph", "pred_probs"), tasks=("classification",), default=True, shows=SHOWS, limits=LIMITS)
+@check("non_iid", needs="graph", tasks=("regression", "multilabel"), default=True, shows=SHOWS, limits=LIMITS)
 def non_iid(
     evidence: Evidence,
     *,

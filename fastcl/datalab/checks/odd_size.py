@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.errors import check_number
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
-from fastcl.datalab.images.judging import MAX_PREVALENCE, check_shares, image_properties, judged
+from fastcl.datalab.images.judging import LIMITS, MAX_PREVALENCE, image_properties, judged
+from fastcl.datalab.limits import number
 
 
-@check("odd_size", needs="images", default=True, shows={"threshold": 2})
+@check("odd_size", needs="images", default=True, shows={"threshold": 2}, limits=LIMITS | {"iqr_factor": number(0)})
 def odd_size(
     evidence: Evidence,
     *,
@@ -26,9 +26,6 @@ def odd_size(
     images are of one size, so that the quartiles are equal, every other size is flagged. Thumbnails and icons that came
     along with the photographs are found so.
     """
-    given = {} if threshold is None else {"threshold": threshold}
-    check_shares(max_prevalence=max_prevalence, **given)
-    check_number("iqr_factor", iqr_factor, 0)
     size = image_properties(evidence).size
     scores, usual_threshold = _score(size, iqr_factor)
     threshold = usual_threshold if threshold is None else threshold

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from fastcl.core.errors import check_number
+from fastcl.core.validation import as_options
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
-from fastcl.neighbors.outliers import THRESHOLD, find_outliers
+from fastcl.datalab.limits import Limit
+from fastcl.neighbors.outliers import THRESHOLD, check_above_0, find_outliers
 
 #: Without neighbours, a row is an outlier if its score is below so much of the median score.
 PROBABILITIES_THRESHOLD = 0.13
@@ -18,9 +21,18 @@ PROBABILITIES_THRESHOLD = 0.13
 
 SHOWS = {"average_ood_score": 2}
 
+LIMITS: dict[str, Limit] = {
+    "t": lambda name, value, _: check_above_0(name, value),
+    "scaling_factor": lambda name, value, _: check_above_0(name, value),
+    "threshold": lambda name, value, evidence: check_number(name, value, 0, 1 if evidence.graphs else math.inf),
+    "ood_kwargs": lambda name, value, _: _refuse(name, value),
+}
 
-@check("outlier", needs=("graph", "pred_probs labels"), tasks=("classification",), default=True, shows=SHOWS)
-@check("outlier", needs="graph", tasks=("regression", "multilabel"), default=True, shows=SHOWS)
+
+@check(
+    "outlier", needs=("graph", "pred_probs labels"), tasks=("classification",), default=True, shows=SHOWS, limits=LIMITS
+)
+@check("outlier", needs="graph", tasks=("regression", "multilabel"), default=True, shows=SHOWS, limits=LIMITS)
 def outlier(
     evidence: Evidence,
     *,
@@ -70,7 +82,6 @@ def _by_probabilities(evidence: Evidence, threshold: float | None, ood_kwargs: d
     from fastcl.outlier import OutOfDistribution
 
     threshold = PROBABILITIES_THRESHOLD if threshold is None else threshold
-    check_number("threshold", threshold, 0)
     params = dict(ood_kwargs.get("params", {}))
     if params.get("adjust_pred_probs", True):
         params.setdefault("confident_thresholds", evidence.sweep.thresholds)
@@ -84,3 +95,10 @@ def _by_probabilities(evidence: Evidence, threshold: float | None, ood_kwargs: d
         "find_issues_inputs": {"features": False, "pred_probs": True},
     }
     return Finding(scores < cut, scores, info=info)
+
+
+def _refuse(name: str, options: Any) -> None:
+    """Raise unless these are options of the score by probabilities."""
+    from fastcl.outlier import OutOfDistribution
+
+    OutOfDistribution(as_options(name, options, {"params"}).get("params"))

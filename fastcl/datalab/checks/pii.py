@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
-from fastcl.core.errors import check_option
+from fastcl.core.errors import check_option, sentence
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
 from fastcl.datalab.texts.personal_data import KINDS, find_personal_data, masked
@@ -15,7 +16,15 @@ from fastcl.datalab.texts.reading import text_blocks
 NAMES = tuple(kind.name for kind in KINDS)
 
 
-@check("pii", needs="text", default=True, shows={"rows_by_type": 0})
+def _refuse_unknown(name: str, types: Any, _: Evidence) -> None:
+    """Raise ValueError unless these are types, or one."""
+    if not isinstance(types, Iterable):
+        raise TypeError(sentence(name, "be a type or a list of types", repr(types)))
+    for one in (types,) if isinstance(types, str) else types:
+        check_option(name, one, NAMES)
+
+
+@check("pii", needs="text", default=True, shows={"rows_by_type": 0}, limits={"types": _refuse_unknown})
 def pii(evidence: Evidence, *, types: str | Sequence[str] = NAMES) -> Finding:
     """Texts with what looks like personal data.
 
@@ -25,8 +34,6 @@ def pii(evidence: Evidence, *, types: str | Sequence[str] = NAMES) -> Finding:
     masked.
     """
     types = (types,) if isinstance(types, str) else types
-    for name in types:
-        check_option("types", name, NAMES)
     kinds = tuple(kind for kind in KINDS if kind.name in types)
     n_found = np.zeros(evidence.n_rows, np.int64)
     found_types, found_items = np.full((2, evidence.n_rows), "", object)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.errors import check_option
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
+from fastcl.datalab.limits import one_of
 from fastcl.datalab.texts.reading import text_blocks, text_sizes
 from fastcl.neighbors.duplicates.hashing import group_equal_rows
 from fastcl.neighbors.duplicates.text import NORMALIZATIONS
@@ -22,7 +22,13 @@ DIGEST_BYTES = 16
 MOST_SHOWN, LONGEST_SHOWN = 5, 80
 
 
-@check("repeated_text", needs="text", default=True, shows={"n_groups": 1, "most_repeated": 1})
+@check(
+    "repeated_text",
+    needs="text",
+    default=True,
+    shows={"n_groups": 1, "most_repeated": 1},
+    limits={"normalize": one_of(NORMALIZATIONS)},
+)
 def repeated_text(evidence: Evidence, *, normalize: str = "words") -> Finding:
     """Texts that occur in several rows, case, punctuation and spacing aside.
 
@@ -30,7 +36,6 @@ def repeated_text(evidence: Evidence, *, normalize: str = "words") -> Finding:
     frequent texts first: they may be templates or error messages that stand where the text was lost. The score is 1
     over the number of rows with the text.
     """
-    check_option("normalize", normalize, NORMALIZATIONS)
     rows = np.flatnonzero(text_sizes(evidence).has_content)
     first_alike = np.full(evidence.n_rows, -1)
     if rows.size:

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcl.core.arrays import as_table
-from fastcl.core.errors import check_number
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.checks.blurry import blurry
 from fastcl.datalab.checks.dark import dark
@@ -19,6 +18,7 @@ from fastcl.datalab.checks.odd_aspect_ratio import odd_aspect_ratio
 from fastcl.datalab.checks.odd_size import odd_size
 from fastcl.datalab.evidence import Evidence
 from fastcl.datalab.images.judging import notes_on_unreadable
+from fastcl.datalab.limits import SHARE
 
 #: The checks whose scores are looked at.
 PROPERTIES: tuple[Callable[[Evidence], Finding], ...] = (
@@ -46,6 +46,7 @@ ONE_CLASS = 1e-8
     tasks=("classification",),
     default=True,
     shows={"correlations_df": 0, "threshold": 2},
+    limits={"threshold": SHARE},
 )
 def spurious_correlations(evidence: Evidence, *, threshold: float = 0.3) -> Finding:
     """Whether a property that should not matter tells the classes apart.
@@ -55,7 +56,6 @@ def spurious_correlations(evidence: Evidence, *, threshold: float = 0.3) -> Find
     class: 1 if the property tells nothing, 0 if it tells everything. If all pictures of one class are dark, a model may
     learn the light instead of the thing.
     """
-    check_number("threshold", threshold, 0, 1)
     notes = notes_on_unreadable(evidence, "spurious_correlations")
     columns = {f"{find.__name__}_score": np.asarray(find(evidence).scores, np.float64) for find in PROPERTIES}
     is_known = evidence.labels.is_labeled & ~np.isnan(columns["dark_score"])

@@ -7,10 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from fastcl.core.errors import sentence
+from fastcl.core.errors import check_number
+from fastcl.core.validation import as_options
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
-from fastcl.neighbors.groups import EPS, MIN_SAMPLES, NoGroupError, UnderperformingGroup, find_worst_group
+from fastcl.datalab.limits import SHARE, Limit, whole
+from fastcl.neighbors.groups import (
+    EPS,
+    MIN_SAMPLES,
+    NoGroupError,
+    UnderperformingGroup,
+    as_cluster_ids,
+    find_worst_group,
+)
+
+LIMITS: dict[str, Limit] = {
+    "threshold": SHARE,
+    "clustering_kwargs": lambda name, value, _: _clustering(name, value),
+    "min_cluster_samples": whole(1),
+    "cluster_ids": lambda _, value, evidence: as_cluster_ids(value, evidence.n_rows),
+}
 
 
 @check(
@@ -20,6 +36,7 @@ from fastcl.neighbors.groups import EPS, MIN_SAMPLES, NoGroupError, Underperform
     default=True,
     shows={"threshold": 2},
     spares={"cluster_ids": "graph"},
+    limits=LIMITS,
 )
 def underperforming_group(
     evidence: Evidence,
@@ -37,11 +54,7 @@ def underperforming_group(
     DBSCAN among the neighbours, or given as `cluster_ids`. The score is the mean probability of the given labels in the
     group over that of all groups.
     """
-    clustering = dict(clustering_kwargs or {})
-    known = {name: clustering.pop(name, default) for name, default in (("eps", EPS), ("min_samples", MIN_SAMPLES))}
-    if clustering:
-        rule = "hold 'eps' and 'min_samples' only"
-        raise ValueError(sentence("clustering_kwargs", rule, ", ".join(map(repr, clustering))))
+    known = _clustering("clustering_kwargs", clustering_kwargs)
     graph = None if cluster_ids is not None else evidence.graph(k, metric)
     if graph is not None and known["min_samples"] > graph.k + 1 == evidence.n_rows:
         return _no_group(evidence.n_rows, threshold, f"there are only {evidence.n_rows} rows.")
@@ -57,13 +70,21 @@ def underperforming_group(
         )
     except NoGroupError as reason:
         return _no_group(evidence.n_rows, threshold, str(reason))
-    info: dict[str, Any] = {"threshold": found.threshold, "clustering": _clustering(found, known)}
+    info: dict[str, Any] = {"threshold": found.threshold, "clustering": _about(found, known)}
     if graph is not None:
         info |= {"k": graph.k, "metric": graph.metric}
     return Finding(found.is_issue, found.scores, found.summary, info)
 
 
-def _clustering(found: UnderperformingGroup, known: dict[str, Any]) -> dict[str, Any]:
+def _clustering(name: str, options: Any) -> dict[str, Any]:
+    """Return the options of DBSCAN, or raise."""
+    known = {"eps": EPS, "min_samples": MIN_SAMPLES} | as_options(name, options, {"eps", "min_samples"})
+    check_number("eps", known["eps"], 0)
+    check_number("min_samples", known["min_samples"], 1, whole=True)
+    return known
+
+
+def _about(found: UnderperformingGroup, known: dict[str, Any]) -> dict[str, Any]:
     return {
         "algorithm": "DBSCAN" if found.is_clustered else None,
         "params": {"metric": "precomputed", **known} if found.is_clustered else {},

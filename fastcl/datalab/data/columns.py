@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.arrays import as_array, as_narwhals, is_missing, missing_rows
+from fastcl.core.arrays import as_array, as_narwhals, dataset_table, is_dataset, is_missing, missing_rows
 from fastcl.core.errors import sentence
 
 
@@ -111,16 +111,9 @@ def as_series(column: Any) -> Any:
     return pandas.Series(column, copy=False)
 
 
-def is_dataset(data: Any) -> bool:
-    """Tell whether something is a ``datasets.Dataset``."""
-    return hasattr(data, "features") and hasattr(getattr(data, "data", None), "table")
-
-
 def dataset_column(dataset: Any, name: str) -> Any:
     """Return a column of a ``datasets.Dataset`` as one of Arrow."""
-    column = dataset.data.table.column(name)
-    chosen = dataset._indices  # after select or shuffle
-    return column if chosen is None else column.take(chosen.table.column(0))
+    return dataset_table(dataset.select_columns([name])).column(0)
 
 
 def _storage(column: Any) -> Any:

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
-from fastcl.core.arrays import as_narwhals
+from fastcl.core.arrays import as_narwhals, is_dataset
 from fastcl.core.errors import sentence
-from fastcl.datalab.data.columns import is_dataset
 from fastcl.datalab.data.formats import Columns, Frame, HuggingFace, Records, open_file
 from fastcl.datalab.data.table import Table, require_once
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.errors import check_number, sentence
+from fastcl.core.errors import sentence
 from fastcl.datalab.check import Finding
 from fastcl.datalab.images.properties import ImageProperties, measure_images
+from fastcl.datalab.limits import SHARE
 
 if TYPE_CHECKING:
     from fastcl.datalab.evidence import Evidence
@@ -17,11 +18,8 @@ if TYPE_CHECKING:
 #: Share of the images beyond which what a check looks for is how the data are, and no issue of some.
 MAX_PREVALENCE = 0.1
 
-
-def check_shares(**options: float) -> None:
-    """Raise unless options are numbers in [0, 1]; to be called before images are measured, which takes long."""
-    for name, value in options.items():
-        check_number(name, value, 0, 1)
+#: What the options may be that all image checks have.
+LIMITS = {"threshold": SHARE, "max_prevalence": SHARE}
 
 
 def image_properties(evidence: Evidence) -> ImageProperties:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.arrays import as_array
+from fastcl.core.arrays import as_array, dataset_table, is_dataset
 from fastcl.core.errors import sentence
 from fastcl.neighbors.duplicates.lists import RowLists
 
@@ -227,9 +227,11 @@ def _of_table(value: Any, store: ArrayStore, name: str) -> dict[str, Any]:
     """Return a table, or a column as a table of one."""
     import pyarrow as pa
 
-    library, is_column = _library(value), not hasattr(value, "columns")
+    library, is_column = _library(value), not (hasattr(value, "columns") or is_dataset(value))
     try:
-        if library == "pyarrow":
+        if library == "datasets":
+            table = dataset_table(value)
+        elif library == "pyarrow":
             table = pa.table([value], [""]) if is_column else pa.table(value)
         else:
             frame = value.to_frame() if is_column else value
@@ -265,12 +267,26 @@ def _to_polars(table: Any, is_column: bool) -> Any:
     return frame.to_series() if is_column else frame
 
 
+def _to_dataset(table: Any, is_column: bool) -> Any:
+    """Return a data set of Hugging Face, a table of Arrow where that is not installed."""
+    try:
+        from datasets import Dataset
+    except ImportError:
+        return _to_arrow(table, is_column)
+    return Dataset(table)
+
+
 def _to_arrow(table: Any, is_column: bool) -> Any:
     return table.column(0) if is_column else table
 
 
 #: The libraries whose tables can be written, and what makes theirs of a table of Arrow.
-FROM_ARROW: dict[str, Callable[[Any, bool], Any]] = {"pandas": _to_pandas, "polars": _to_polars, "pyarrow": _to_arrow}
+FROM_ARROW: dict[str, Callable[[Any, bool], Any]] = {
+    "pandas": _to_pandas,
+    "polars": _to_polars,
+    "pyarrow": _to_arrow,
+    "datasets": _to_dataset,
+}
 
 #: The kinds of values that are told by their type, the narrower type first, and what takes them apart.
 ENCODERS: dict[str, tuple[Any, Callable[[Any, ArrayStore, str], dict[str, Any]]]] = {

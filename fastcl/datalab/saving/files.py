@@ -331,6 +331,10 @@ def _empty_table(library: str) -> Any:
             import pyarrow as pa
 
             return pa.table({})
+        if library == "datasets":
+            from datasets import Dataset
+
+            return Dataset.from_dict({})
     except ImportError:
         return None
     return None

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.core.errors import check_number
 from fastcl.datalab.evidence import Evidence
 from fastcl.datalab.texts.reading import text_sizes
 
-#: Tukey's factor for what is "far out".
-FAR_OUT = 3.0
+#: Tukey's factor for what is "far out", and the highest that makes sense: powers of it are taken.
+FAR_OUT, MOST_FENCE = 3.0, 10
 
 #: Beyond so many times the quartiles a length may be unusual at all: where nearly all texts have one length, the fences
 #: alone would be as narrow as that.
@@ -37,7 +36,6 @@ def usual_lengths(lengths: npt.NDArray[np.floating[Any]], fence: float) -> Lengt
     >>> usual_lengths(np.array([20.0, 40, 40, 80, 80, 160]), 2.0)
     LengthRange(low=10.0, high=320.0)
     """
-    check_number("fence", fence, 0, 10)
     known = lengths[~np.isnan(lengths)]
     if not known.size:
         return LengthRange(1.0, 1.0)
@@ -52,12 +50,9 @@ def known_lengths(evidence: Evidence) -> npt.NDArray[np.float64]:
     return np.where(sizes.has_content, sizes.lengths, np.nan)
 
 
-def limit_of(name: str, chosen: float | None, usual: float) -> float:
+def limit_of(chosen: float | None, usual: float) -> float:
     """Return the limit that the user chose, else the usual one."""
-    if chosen is None:
-        return usual
-    check_number(name, chosen, 0)
-    return float(chosen)
+    return usual if chosen is None else float(chosen)
 
 
 def about_lengths(name: str, limit: float, lengths: npt.NDArray[np.float64]) -> dict[str, float]:
