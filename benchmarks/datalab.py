@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.images import image_checks
+from benchmarks.images import image_checks, photograph_checks
 from benchmarks.measure import AnonymousPeak, seconds
 from benchmarks.neighbors import recall_of
 from benchmarks.problems import make_embeddings, make_graph, make_problem
@@ -171,6 +171,7 @@ JOBS = (
     Job("null check", 200_000, "x 20", "50x", null_check),
     Job("non-iid check", 200_000, "rows", "20x", non_iid_check),
     Job("image checks", 2_000, "JPEG files", "1.5x decoding", image_checks),
+    Job("image checks", 1_000, "photographs", "1.5x decoding", photograph_checks),
     Job("default audit", 1_000_000, "x 10, probabilities only", "2.5x inputs", audit_of_probabilities),
 )
 

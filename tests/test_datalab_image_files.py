@@ -23,7 +23,7 @@ from fastcl.datalab import Datalab  # noqa: E402
 from fastcl.datalab.checks.dark import dark  # noqa: E402
 from fastcl.datalab.checks.grayscale import grayscale  # noqa: E402
 from fastcl.datalab.checks.spurious_correlations import spurious_correlations  # noqa: E402
-from fastcl.datalab.images import measure_images, pixels  # noqa: E402
+from fastcl.datalab.images import measure_images, opening, pixels  # noqa: E402
 from fastcl.datalab.images.opening import from_array, pillow_version  # noqa: E402
 from fastcl.datalab.images.shades import measure_shades  # noqa: E402
 from fastcl.datalab.images.shrinking import plan, shrink  # noqa: E402
@@ -65,6 +65,20 @@ def test_measure_matches_naive(mode: str, size: tuple[int, int]) -> None:
     for name, expected in naive_measures(image).items():
         assert properties.of(name)[0] == pytest.approx(expected, abs=CLOSE, rel=CLOSE), name
     assert properties.color_space[0] == mode
+
+
+def photographs() -> list[Path]:
+    """The photographs that scikit-learn brings along: a temple and a flower."""
+    import sklearn.datasets
+
+    return sorted((Path(sklearn.datasets.__file__).parent / "images").glob("*.jpg"))
+
+
+@pytest.mark.parametrize("path", photographs(), ids=lambda path: path.stem)
+def test_measure_of_photographs_matches_naive(path: Path) -> None:
+    properties = measure_images([path])
+    for name, expected in naive_measures(Image.open(path)).items():
+        assert properties.of(name)[0] == pytest.approx(expected, abs=CLOSE, rel=CLOSE), name
 
 
 @pytest.mark.parametrize("value", [0, 1, 128, 255])
@@ -177,6 +191,17 @@ def test_measure_is_source_agnostic(tmp_path: Path) -> None:
     assert (values == values[0]).all()
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "tiff", "webp"])
+def test_large_files_are_left_to_pillow_and_measured_alike(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture("RGB", 300, 400).save(tmp_path / f"image.{suffix}")
+    at_once = measure_images([tmp_path / f"image.{suffix}"]).values
+    monkeypatch.setattr(opening, "MOST_AT_ONCE", 0)
+    np.testing.assert_array_equal(measure_images([tmp_path / f"image.{suffix}"]).values, at_once)
+    assert not np.isnan(at_once).any()
+
+
 def test_measure_leaves_unread_images_unread(tmp_path: Path) -> None:
     path = tmp_path / "image.png"
     picture("RGB").save(path)
@@ -219,17 +244,21 @@ def test_measure_reads_transparent_palettes_without_warning(tmp_path: Path) -> N
 def test_a_broken_file_is_noted_and_the_others_are_judged(tmp_path: Path) -> None:
     whole = io.BytesIO()
     picture("RGB").save(whole, "JPEG")
-    images = [picture("RGB"), None, whole.getvalue()[:900], b"no image", str(tmp_path / "absent.png"), 7, float("nan")]
+    no_image = tmp_path / "no_image.png"
+    no_image.write_bytes(b"no image")
+    images = [picture("RGB"), None, whole.getvalue()[:900], b"no image", no_image, str(tmp_path / "absent.png"), 7]
     evidence = evidence_of(images)
     found = dark(evidence)
     assert np.isnan(found.scores).tolist() == [False] + [True] * 6
     assert found.num_issues == 0
     assert found.score == found.scores[0]
-    assert found.info["num_missing"] == 2
-    assert found.info["unreadable"] == [2, 3, 4, 5]
+    assert found.info["num_missing"] == 1
+    assert found.info["unreadable"] == [2, 3, 4, 5, 6]
     assert "truncated" in found.info["reasons"][0]
     assert found.info["reasons"][1] == "UnidentifiedImageError: cannot identify image file"
-    assert found.notes[0].startswith("4 images could not be read; the first is in row 2 (OSError: ")
+    assert found.info["reasons"][2] == f"UnidentifiedImageError: cannot identify image file {str(no_image)!r}"
+    assert found.info["reasons"][3].endswith(f"No such file or directory: {str(tmp_path / 'absent.png')!r}")
+    assert found.notes[0].startswith("5 images could not be read; the first is in row 2 (OSError: ")
     for find in CHECKS:
         assert np.isnan(find(evidence).scores[1:]).all()
     assert grayscale(evidence).columns["color_space"].tolist() == ["RGB"] + [""] * 6

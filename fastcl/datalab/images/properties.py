@@ -105,8 +105,9 @@ def measure_images(images: Sequence[Any], *, n_jobs: int | None = None, verbose:
 
     Notes
     -----
-    One pass; each thread holds one decoded image and what is made of it (at most 16 bytes a pixel in all). Of files
-    that hold several images, the first is measured. Images that their owner has opened and not yet read stay unread.
+    One pass; each thread holds one decoded image, what is made of it (at most 16 bytes a pixel in all), and its file if
+    that is not above 64 MiB. Of files that hold several images, the first is measured. Images that their owner has
+    opened and not yet read stay unread.
 
     Examples
     --------
