@@ -231,6 +231,26 @@ def test_options_beyond_their_limits_are_refused_before_work_starts(monkeypatch,
     assert not lab.failed
 
 
+@pytest.mark.parametrize("score", ["self_confidence", "normalized_margin"])
+def test_the_class_whose_labels_are_right_is_called_by_its_name(score):
+    """With another score the labels are swept again, as codes."""
+    problem = blobs(n_classes=2)
+    options = {"pulearning": "dog", "label_quality_scores_kwargs": {"method": score}}
+    by_name = audited(
+        {"y": np.array(["cat", "dog"])[problem.labels]},
+        pred_probs=problem.pred_probs,
+        issue_types={"label": {"clean_learning_kwargs": options}},
+    )
+    by_code = audited(
+        {"y": problem.labels},
+        pred_probs=problem.pred_probs,
+        issue_types={"label": {"clean_learning_kwargs": options | {"pulearning": 1}}},
+    )
+    flagged = by_name.get_issues("label").query("is_label_issue")
+    assert flagged.index.tolist() == np.flatnonzero(by_code.issues.is_label_issue).tolist()
+    assert set(flagged.given_label) == {"cat"}
+
+
 #: Options that may be anything: flags, and what the reference takes and nobody needs.
 FREE = {"save_space", "clf_kwargs", "validation_func", "verbose", "low_memory", "adjust_pred_probs"}
 

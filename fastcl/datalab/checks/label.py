@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcl.classification.findings import Findings, Wanted, conclude, find
+from fastcl.classification.findings import Findings, Wanted, clean_class, conclude, find
 from fastcl.core.filter_options import PRUNE_FILTERS, question_options
 from fastcl.core.validation import as_options
 from fastcl.datalab.check import Finding, check
@@ -116,6 +116,8 @@ def _search(evidence: Evidence, wanted: Wanted) -> tuple[Sweep, Findings]:
     shared = replace(sweep, summary=replace(sweep.summary))  # findings let go of what they need no more
     if wanted.thresholds is None and wanted.score == "self_confidence" and not wanted.score_options:
         return sweep, conclude(shared, wanted)
+    if wanted.pulearning is not None:  # a class by its name, and now by its code
+        wanted = replace(wanted, pulearning=clean_class(wanted.pulearning, evidence.labels.names))
     return sweep, find(evidence.of_labeled(evidence.labels.codes), evidence.of_labeled(evidence.pred_probs), wanted)
 
 
