@@ -108,7 +108,7 @@ class Check:
     default: bool
     shows: Mapping[str, int]
     spares: Mapping[str, str]
-    limits: Mapping[str, Limit]
+    limits: Mapping[str, Limit] = field(default_factory=dict)
 
     @property
     def is_own(self) -> bool:
