@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-Image = pytest.importorskip("PIL.Image")
+Image, datasets = map(pytest.importorskip, ("PIL.Image", "datasets"))
 
 from image_problems import CHECKS, CLOSE, evidence_of, picture, textured  # noqa: E402
 from PIL import ImageFilter, ImageStat  # noqa: E402
@@ -342,13 +342,15 @@ def test_checks_are_agnostic_to_the_column(kind: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(lab.get_issues(find.__name__)[f"{find.__name__}_score"], find(expected).scores)
 
 
-@pytest.mark.parametrize("table", [pd.DataFrame, pl.DataFrame, pl.LazyFrame, pa.table])
+@pytest.mark.parametrize("table", [pd.DataFrame, pl.DataFrame, pl.LazyFrame, pa.table, datasets.Dataset.from_dict])
 def test_checks_are_agnostic_to_the_table(table: Callable[[Any], Any], tmp_path: Path) -> None:
     picture("RGB").save(tmp_path / "image.png")
-    lab = Datalab(table({"image": [str(tmp_path / "image.png"), None]}), image_key="image", verbosity=0)
+    data = table({"image": [str(tmp_path / "image.png")] * 12 + [None], "y": [0, 1] * 6 + [0]})
+    lab = Datalab(data, label_name="y", image_key="image", verbosity=0)
     lab.find_issues()
     assert not lab.failed
-    assert len(lab.issue_summary) == len(CHECKS)
+    assert len(lab.issue_summary) == 1 + len(CHECKS)
+    assert type(lab.get_info("spurious_correlations")["correlations_df"]) is type(lab.issues)
 
 
 @pytest.mark.parametrize(

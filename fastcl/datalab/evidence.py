@@ -67,6 +67,11 @@ class Evidence:
         return replace(self, made={}, **inputs)
 
     @property
+    def like(self) -> tuple[Any, ...]:
+        """What tables that are made for the user are to be like, see `fastcl.core.arrays.as_table`: the data."""
+        return () if self.table is None else (self.table.native,)
+
+    @property
     def available(self) -> frozenset[str]:
         """What there is, in the words that checks say what they need in."""
         has = {

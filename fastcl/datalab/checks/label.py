@@ -130,8 +130,7 @@ def _health(sweep: Sweep, evidence: Evidence, parameters: dict[str, Any]) -> dic
         return health_summary(**known, asymmetric=asymmetric, class_names=evidence.labels.names)
     if sweep.source.n_classes > MOST_CLASSES:
         return {"overall_label_health_score": 1 - sweep.n_issues / len(sweep.labels)}
-    like = () if evidence.table is None else (evidence.table.native,)
-    return health_of_sweep(sweep, asymmetric=asymmetric, like=like)
+    return health_of_sweep(sweep, asymmetric=asymmetric, like=evidence.like)
 
 
 def _info(findings: Findings, sweep: Sweep, health: dict[str, Any], evidence: Evidence) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def spurious_correlations(evidence: Evidence, *, threshold: float = 0.3) -> Find
     folds = _folds(codes)
     scores = np.array([_room_for_improvement(column[is_known], codes, folds) for column in columns.values()])
     order = np.argsort(scores, kind="stable")  # what tells most comes first
-    table = as_table({"property": np.array(list(columns), object)[order], "score": scores[order]}, ())
+    table = as_table({"property": np.array(list(columns), object)[order], "score": scores[order]}, evidence.like)
     notes += tuple(_about(name, score) for name, score in zip(columns, scores, strict=True) if score < threshold)
     return Finding(info={"correlations_df": table, "threshold": threshold}, notes=notes)
 
