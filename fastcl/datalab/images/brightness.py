@@ -28,6 +28,9 @@ CODES = 1 << (LOW_BITS - CODE_BITS)
 #: Pixels that are passed over at a time if none of them is looked for.
 STRETCH = 128
 
+#: Places that are passed over at a time if they count fewer than are looked for.
+PLACES = 64
+
 
 @kernel
 def count_high_bits(pixels, codes, counts):
@@ -46,22 +49,32 @@ def brightness_of_ranks(pixels, codes, high_counts, ranks):
     """
     low_counts = np.empty(N_PLACES, np.int32)
     brightness = np.empty(ranks.size)
-    counted = -1
+    counted, high, n_below = -1, 0, 0
     for i in range(ranks.size):
-        high, n_below = place_of_rank(high_counts, ranks[i])
+        high, n_below = place_of_rank(high_counts, ranks[i], high, n_below)
         if high != counted:
-            counted = high
+            counted, low, n_lower = high, 0, 0
             low_counts[:] = 0
             _count_low_bits(pixels, codes, np.uint16(high * CODES), low_counts)
-        low, _ = place_of_rank(low_counts, ranks[i] - n_below)
+        low, n_lower = place_of_rank(low_counts, ranks[i] - n_below, low, n_lower)
         brightness[i] = math.sqrt(((high << LOW_BITS) + low) / 1000) / 255
     return brightness
 
 
 @kernel
-def place_of_rank(counts, rank):
-    """Return which place counts the one of a rank, and how many are before that place."""
-    place, n_below = 0, 0
+def place_of_rank(counts, rank, place, n_below):
+    """Return which place counts the one of a rank, and how many are before it.
+
+    The search begins at a place before which there are `n_below`: where one of a lower rank was found.
+    """
+    if n_below > rank:
+        place, n_below = 0, 0
+    while place + PLACES <= counts.size:
+        n_here = counts[place : place + PLACES].sum()
+        if n_below + n_here > rank:
+            break
+        n_below += n_here
+        place += PLACES
     while n_below + counts[place] <= rank:
         n_below += counts[place]
         place += 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from io import BytesIO
 from os import PathLike
@@ -40,28 +40,24 @@ def pillow_version() -> int:
     return int(PIL.__version__.partition(".")[0])
 
 
-@contextmanager
-def opened(value: Any) -> Iterator[Any]:
-    """Open what a column of images holds as an image of Pillow, or None if it is missing; close what was opened.
+def opened(value: Any) -> AbstractContextManager[Any]:
+    """Open what a column of images holds as an image of Pillow, or None if it is missing; at the end it is closed.
 
     Knows images of Pillow, paths, bytes of a file, the pairs ``{"bytes": ..., "path": ...}`` of Hugging Face, and
     arrays, see `from_array`. Images that their owner has opened and not yet read are opened again, so that the
     owner's stay unread: what is in memory afterwards is what was before.
     """
-    image_type = pillow().Image
+    if isinstance(value, (str, PathLike, bytes, bytearray, memoryview)):
+        return _open_file(value)
     if isinstance(value, Mapping):
-        value = _of_pair(value)
-    if isinstance(value, image_type) and (source := _unread_source(value)) is None:
-        yield value
-    elif isinstance(value, image_type):
-        with _open_file(source) as image:
-            image.seek(value.tell())
-            yield image
-    elif isinstance(value, (str, PathLike, bytes, bytearray, memoryview)):
-        with _open_file(value) as image:
-            yield image
-    else:
-        yield from_array(value) if hasattr(value, "__len__") or not is_missing(value) else None
+        return opened(_of_pair(value))
+    if not isinstance(value, pillow().Image):
+        return nullcontext(from_array(value) if hasattr(value, "__len__") or not is_missing(value) else None)
+    if (source := _unread_source(value)) is None:
+        return nullcontext(value)
+    image = _open_file(source)
+    image.seek(value.tell())
+    return image
 
 
 def _of_pair(pair: Mapping[Any, Any]) -> Any:

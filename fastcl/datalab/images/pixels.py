@@ -55,7 +55,7 @@ class _Address:
     """What NumPy makes an array of without copying: an address, and what must live as long as the array."""
 
     def __init__(self, image: Any) -> None:
-        _, self._owner = image.__arrow_c_array__()
+        self._owner = image.im.__arrow_c_array__()  # without the schema, which takes longer
         array = _ArrowArray.from_address(_capsule_pointer(self._owner, b"arrow_array"))
         values = array.children[0].contents if array.n_children else array
         self.__array_interface__ = {

@@ -57,8 +57,10 @@ def _measure_grey(pixels, percents):
     places = percents / 100 * (pixels.size - 1)
     ranks = _ranks_around(places, pixels.size)
     brightness = np.empty(ranks.size)
+    shade, n_below = 0, 0
     for i in range(ranks.size):
-        brightness[i] = place_of_rank(counts, ranks[i])[0] / 255
+        shade, n_below = place_of_rank(counts, ranks[i], shade, n_below)
+        brightness[i] = shade / 255
     return _between_ranks(brightness, places), _entropy(counts)
 
 
