@@ -8,12 +8,12 @@ import json
 import os
 import pickle
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import narwhals.stable.v2 as nw
+import datasets
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -25,6 +25,7 @@ from hypothesis.extra import numpy as hnp
 from pandas.testing import assert_frame_equal
 from scipy.sparse import coo_array, csr_matrix
 
+from fastcl.core.arrays import as_narwhals
 from fastcl.datalab import Datalab, Evidence, Finding, check
 from fastcl.datalab.check import CHECKS, TASKS
 from fastcl.datalab.reporting.report import report
@@ -277,16 +278,25 @@ def test_a_loaded_lab_finds_the_same_without_its_data(task: str, labs: dict[str,
         loaded.find_issues(issue_types=["empty_text"])
 
 
-@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+#: What makes a table of columns, by library.
+TABLES: dict[str, Callable[[Any], Any]] = {
+    "pandas": pd.DataFrame,
+    "polars": pl.DataFrame,
+    "pyarrow": pa.table,
+    "datasets": datasets.Dataset.from_dict,
+}
+
+
+@pytest.mark.parametrize("library", TABLES)
 def test_a_loaded_lab_answers_in_the_library_of_its_data(library: str, tmp_path: Path) -> None:
-    make = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}[library]
+    make = TABLES[library]
     lab = lab_of(data=make(columns_of("classification")))
     lab.save(tmp_path / "lab")
     loaded = Datalab.load(tmp_path / "lab", make(columns_of("classification")))
     assert type(loaded.get_issues()) is type(lab.get_issues()) is type(lab.data)
     for name in lab._findings:
         tables = [answer.get_issues(name) for answer in (loaded, lab)]
-        ours, theirs = (nw.from_native(table) for table in tables)
+        ours, theirs = (as_narwhals("table", table) for table in tables)
         assert ours.schema == theirs.schema
         assert repr(ours.rows()) == repr(theirs.rows())  # NaN is itself
 
@@ -309,10 +319,9 @@ def test_the_same_lab_gives_the_same_bytes(labs: dict[str, Datalab], tmp_path: P
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+@pytest.mark.parametrize("library", TABLES)
 def test_a_lab_without_its_data_answers_in_their_library(library: str, small: Datalab, tmp_path: Path) -> None:
-    make = {"polars": pl.DataFrame, "pyarrow": pa.table}[library]
-    lab = Datalab(make({"x": [1, 2, 3]}))
+    lab = Datalab(TABLES[library]({"x": [1, 2, 3]}))
     lab._findings = small._findings
     lab.save(tmp_path / "lab")
     assert type(Datalab.load(tmp_path / "lab").get_issues()) is type(lab.get_issues())

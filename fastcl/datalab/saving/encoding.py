@@ -252,6 +252,13 @@ def _to_table(node: Mapping[str, Any], store: ArrayStore) -> Any:
     return FROM_ARROW[node["library"]](table, node["is_column"])
 
 
+def empty_table(library: str) -> Any:
+    """Return a table for others to be like, of a library, or of one that is here where that is not."""
+    import pyarrow as pa
+
+    return FROM_ARROW.get(library, _to_pandas)(pa.table({}), False)
+
+
 def _to_pandas(table: Any, is_column: bool) -> Any:
     frame = table.to_pandas()
     return frame.iloc[:, 0] if is_column else frame

@@ -29,7 +29,7 @@ from fastcl.datalab.check import Finding
 from fastcl.datalab.data.labels import ClassLabels, NumberLabels, SetLabels
 from fastcl.datalab.data.tables import Table, open_table
 from fastcl.datalab.graphs import Graphs
-from fastcl.datalab.saving.encoding import ArrayStore, decode, encode
+from fastcl.datalab.saving.encoding import ArrayStore, decode, empty_table, encode
 from fastcl.neighbors.graph import KNNGraph
 
 if TYPE_CHECKING:
@@ -316,25 +316,5 @@ def _attributes(
         "_findings": {name: Finding(**found) for name, found in parts["findings"].items()},
         "_graphs": graphs,
         "_fingerprint": about["fingerprint"],
-        "_like": _empty_table(about["library"]) if table is None else table.native,
+        "_like": empty_table(about["library"]) if table is None else table.native,
     }
-
-
-def _empty_table(library: str) -> Any:
-    """Return what tables are to be like; None, which is pandas', if the library of the data is not here."""
-    try:
-        if library == "polars":
-            import polars as pl
-
-            return pl.DataFrame()
-        if library == "pyarrow":
-            import pyarrow as pa
-
-            return pa.table({})
-        if library == "datasets":
-            from datasets import Dataset
-
-            return Dataset.from_dict({})
-    except ImportError:
-        return None
-    return None
