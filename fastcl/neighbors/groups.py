@@ -205,10 +205,15 @@ def find_worst_group(
 
 def _check_options(eps: Any, min_samples: Any, min_cluster_samples: Any, threshold: Any) -> None:
     """Raise unless each option is a number in its range."""
-    check_number("eps", eps, 0)
-    check_number("min_samples", min_samples, 1, whole=True)
+    check_clustering(eps, min_samples)
     check_number("min_cluster_samples", min_cluster_samples, 1, whole=True)
     check_number("threshold", threshold, 0, 1)
+
+
+def check_clustering(eps: Any, min_samples: Any) -> None:
+    """Raise unless the options of DBSCAN are numbers in their ranges."""
+    check_number("eps", eps, 0)
+    check_number("min_samples", min_samples, 1, whole=True)
 
 
 def dbscan(graph: KNNGraph, *, eps: float = EPS, min_samples: int = MIN_SAMPLES) -> Ids:

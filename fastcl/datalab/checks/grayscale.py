@@ -6,10 +6,11 @@ import numpy as np
 
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
-from fastcl.datalab.images.judging import LIMITS, MAX_PREVALENCE, image_properties, judged
+from fastcl.datalab.images.judging import MAX_PREVALENCE, image_properties, judged
+from fastcl.datalab.limits import SHARE
 
 
-@check("grayscale", needs="images", default=True, limits={"max_prevalence": LIMITS["max_prevalence"]})
+@check("grayscale", needs="images", default=True, limits={"max_prevalence": SHARE})
 def grayscale(evidence: Evidence, *, max_prevalence: float = MAX_PREVALENCE) -> Finding:
     """Images that are stored without colours.
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from fastcl.core.errors import check_number
 from fastcl.core.validation import as_options
 from fastcl.datalab.check import Finding, check
 from fastcl.datalab.evidence import Evidence
@@ -18,6 +17,7 @@ from fastcl.neighbors.groups import (
     NoGroupError,
     UnderperformingGroup,
     as_cluster_ids,
+    check_clustering,
     find_worst_group,
 )
 
@@ -79,8 +79,7 @@ def underperforming_group(
 def _clustering(name: str, options: Any) -> dict[str, Any]:
     """Return the options of DBSCAN, or raise."""
     known = {"eps": EPS, "min_samples": MIN_SAMPLES} | as_options(name, options, {"eps", "min_samples"})
-    check_number("eps", known["eps"], 0)
-    check_number("min_samples", known["min_samples"], 1, whole=True)
+    check_clustering(**known)
     return known
 
 
