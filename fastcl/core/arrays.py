@@ -7,7 +7,7 @@ for the asking.
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -136,9 +136,10 @@ def is_dataset(data: Any) -> bool:
     return hasattr(data, "features") and hasattr(getattr(data, "data", None), "table")
 
 
-def dataset_table(dataset: Any) -> Any:
-    """Return the rows of a ``datasets.Dataset`` as a table of Arrow; nothing is copied unless it is a selection."""
+def dataset_table(dataset: Any, names: Sequence[str] | None = None) -> Any:
+    """Return a ``datasets.Dataset``, or some columns, as a table of Arrow; only a selection of rows is copied."""
     table, chosen = dataset.data.table, dataset._indices  # after select or shuffle
+    table = table if names is None else table.select(names)
     return table if chosen is None else table.take(chosen.table.column(0))
 
 

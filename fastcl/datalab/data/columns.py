@@ -113,7 +113,7 @@ def as_series(column: Any) -> Any:
 
 def dataset_column(dataset: Any, name: str) -> Any:
     """Return a column of a ``datasets.Dataset`` as one of Arrow."""
-    return dataset_table(dataset.select_columns([name])).column(0)
+    return dataset_table(dataset, [name]).column(0)
 
 
 def _storage(column: Any) -> Any:
